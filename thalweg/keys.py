@@ -1,0 +1,73 @@
+"""Every name in Redis, spelt here alone.
+
+Braces are Cluster hash tags: all that one instrument needs is in one slot.
+
+| name | type | what |
+|---|---|---|
+| `st:{BTC-USDT}:binance` | stream | one instrument at one venue, in the venue's order |
+| `bell:binance:3` | channel | which streams of a shard grew, and to which ID |
+| `out:{BTC-USDT}` | stream | every publication of the instrument |
+| `book:{BTC-USDT}` | channel | the same bytes, pushed |
+| `ckpt:{BTC-USDT}` | string | where the aggregator stands, JSON |
+| `status:{BTC-USDT}:binance` | hash | the book's state and how to join its stream |
+| `epoch:binance:3`, `epoch:out` | string | the last epoch handed out |
+| `lat:SERVICE` | string | a service's latency summary, JSON, expires |
+| `hb` | channel | heartbeat of the aggregator with head sequences, JSON |
+"""
+
+from __future__ import annotations
+
+HEARTBEAT = "hb"
+OUT_EPOCH = "epoch:out"
+
+
+def stream(instrument: str, venue: str) -> str:
+    """Give the input stream of one instrument at one venue."""
+    return f"st:{{{instrument}}}:{venue}"
+
+
+def bell(venue: str, shard: int) -> str:
+    """Give the doorbell channel of a shard."""
+    return f"bell:{venue}:{shard}"
+
+
+def out(instrument: str) -> str:
+    """Give the stream of an instrument's publications."""
+    return f"out:{{{instrument}}}"
+
+
+def book(instrument: str) -> str:
+    """Give the channel of an instrument's publications."""
+    return f"book:{{{instrument}}}"
+
+
+def checkpoint(instrument: str) -> str:
+    """Give the aggregator's checkpoint of an instrument."""
+    return f"ckpt:{{{instrument}}}"
+
+
+def status(instrument: str, venue: str) -> str:
+    """Give the hash that says a book's state."""
+    return f"status:{{{instrument}}}:{venue}"
+
+
+def epoch(venue: str, shard: int) -> str:
+    """Give the epoch counter of a shard."""
+    return f"epoch:{venue}:{shard}"
+
+
+def latency(service: str) -> str:
+    """Give the latency summary of a service (`ingest:binance`, `aggregator`, `gateway`)."""
+    return f"lat:{service}"
+
+
+def parse_stream(key: str) -> tuple[str, str]:
+    """Give instrument and venue of an input stream's name.
+
+    Raises:
+        ValueError: not the name of an input stream.
+    """
+    head, brace, venue = key.partition("}:")
+    if not head.startswith("st:{") or not brace or not venue:
+        raise ValueError(f"not an input stream: {key!r}")
+    return head[4:], venue
