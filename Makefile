@@ -1,0 +1,53 @@
+# Thin aliases; what they do is in deploy/ and in `thalweg --help`. `make` alone lists them.
+#   PYTHON=python3.12      the interpreter to build .venv with (default: the first fit of python3, 3.13, 3.12, 3.11)
+#   DEMO=1 VENUES=a,b      for `make up`: fake venues instead of live ones; only these venues
+#   ARGS='--seconds 20'    for `make up`: goes on to `thalweg up`
+#   SKIP_BROWSER=1         for `make test`: leave the browser tests out, reported as skips
+
+.DEFAULT_GOAL := help
+.PHONY: help install up check test lock clean
+
+BIN := .venv/bin
+ON = $(filter-out 0 no off false,$(1))
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+install: .venv/.installed .venv/.warmed  ## make .venv from the lock and compile the kernels; nothing if up to date
+
+.venv/.installed: requirements.lock pyproject.toml deploy/install
+	@PYTHON="$(PYTHON)" deploy/install
+
+.venv/.warmed: .venv/.installed $(wildcard thalweg/kernels.py)
+	@if [ -e thalweg/kernels.py ]; then $(BIN)/python -m thalweg.kernels; fi
+	@touch $@
+
+up: install  ## run all of it here and print the page's address (DEMO=1: no internet needed)
+	@$(BIN)/thalweg up $(if $(call ON,$(DEMO)),--demo) $(if $(VENUES),--venues '$(VENUES)') $(ARGS)
+
+check: install  ## the static gate: format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: check  ## the whole gate: static, unit, property, integration and browser tests
+ifneq ($(call ON,$(SKIP_BROWSER)),)
+	SKIP_BROWSER=1 $(BIN)/python -m pytest
+else
+	@chromium=$$(deploy/chromium) && echo "$(BIN)/python -m pytest" && THALWEG_CHROMIUM="$$chromium" $(BIN)/python -m pytest
+endif
+
+UV ?= $(or $(shell command -v uv),build/uv/bin/uv)
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make lock" pyproject.toml
+
+build/uv/bin/uv:
+	@BARE=uv deploy/install
+
+lock: $(filter build/%,$(UV))  ## pin all dependencies with hashes, from pyproject.toml (UPGRADE=1: to the newest)
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra embedded --group build --group test --output-file requirements.lock
+	$(COMPILE) --group build --constraint requirements.lock --output-file deploy/runtime.lock
+
+clean:  ## remove .venv and everything generated
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
