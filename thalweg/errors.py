@@ -1,14 +1,14 @@
 """One tree of errors; each class says who must act.
 
-    ThalwegError
-    |-- SettingsError        the operator: a setting, file or argument is wrong
-    |-- DecodeError          nobody: a frame is not what the venue documents; it is counted
-    |   `-- NumberRefused    nobody: a number does not fit exactly; it is counted by its reason
-    |-- WireError            the developer or the operator: bytes in Redis are not our layout
-    |-- CaptureError         the user: a capture file is not in the capture format
-    |-- RedisTrouble         the operator: Redis can't be used; the service retries by itself
-    |   `-- FunctionsMissing the operator: the server functions are not loaded (`thalweg redis-init`)
-    `-- Fenced               nobody: another owner took the stream over; this one stops writing
+ThalwegError
+|-- SettingsError        the operator: a setting, file or argument is wrong
+|-- DecodeError          nobody: a frame is not what the venue documents; it is counted
+|   `-- NumberRefused    nobody: a number does not fit exactly; it is counted by its reason
+|-- WireError            the developer or the operator: bytes in Redis are not our layout
+|-- CaptureError         the user: a capture file is not in the capture format
+|-- RedisTrouble         the operator: Redis can't be used; the service retries by itself
+|   `-- FunctionsMissing the operator: the server functions are not loaded (`thalweg redis-init`)
+`-- Fenced               nobody: another owner took the stream over; this one stops writing
 """
 
 from __future__ import annotations

@@ -7,13 +7,13 @@ nanoseconds since the Unix epoch; what a venue does not give is `None`, never 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, IntFlag
+from enum import IntFlag, StrEnum
 from typing import TypeAlias
 
 from thalweg.fixed import Levels
 
 
-class State(str, Enum):
+class State(StrEnum):
     """Whether a book can be trusted. Only `LIVE` books feed the consolidated ladder."""
 
     CONNECTING = "connecting"
@@ -42,14 +42,14 @@ def flag_names(flags: int) -> list[str]:
     return [flag.name.lower() for flag in Flag if flags & flag and flag.name]
 
 
-class Taker(str, Enum):
+class Taker(StrEnum):
     """The side that took liquidity in a trade."""
 
     BUY = "buy"
     SELL = "sell"
 
 
-class Made(str, Enum):
+class Made(StrEnum):
     """Who made a snapshot: the venue, or ingest from its own book."""
 
     VENUE = "venue"

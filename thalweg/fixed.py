@@ -18,6 +18,7 @@ Levels: TypeAlias = npt.NDArray[np.int64]
 
 INT64_MAX = 2**63 - 1
 MAX_TEXT = 64  # characters; the longest number a venue has a reason to send is under 30
+POWERS: tuple[int, ...] = tuple(10**k for k in range(MAX_TEXT + 1))
 NO_LEVELS: Levels = np.empty((0, 2), dtype=np.int64)
 
 
@@ -42,7 +43,7 @@ def parse_fixed(text: object, decimals: int) -> int:
         if fraction[spare:].strip("0"):
             raise NumberRefused("decimals", text)
         digits, spare = digits[:spare], 0
-    value = int(digits) * 10**spare
+    value = int(digits) * POWERS[spare]
     if value > INT64_MAX:
         raise NumberRefused("overflow", text)
     return value
@@ -73,12 +74,12 @@ def _parse_unusual(text: str, decimals: int) -> int:
 def _scale(text: str, coefficient: int, power: int) -> int:
     """Give `coefficient * 10 ** power` if that is a whole number within `int64`."""
     if power >= 0:
-        if power > 18 or coefficient * 10**power > INT64_MAX:
+        if power >= len(POWERS) or coefficient * POWERS[power] > INT64_MAX:
             raise NumberRefused("overflow", text)
-        return coefficient * 10**power
-    if -power > MAX_TEXT or coefficient % 10**-power:
+        return coefficient * POWERS[power]
+    if -power >= len(POWERS) or coefficient % POWERS[-power]:
         raise NumberRefused("decimals", text)
-    return coefficient // 10**-power
+    return coefficient // POWERS[-power]
 
 
 def parse_levels(pairs: Iterable[tuple[object, object]], price_decimals: int, size_decimals: int) -> Levels:

@@ -1,0 +1,180 @@
+"""Continuity rules: whether a book update follows from the book we hold.
+
+A rule is given every update of one book and says what to do with it. It holds only numbers; the session keeps
+the book. Venues choose a rule in their own file:
+
+| rule | finds | used where |
+|---|---|---|
+| `Step` | any lost update | each delta's sequence is the last plus one; whole books come in band |
+| `Spliced` | any lost update | deltas span `first..last`; the whole book comes by REST and is spliced in |
+| `Summed` | a wrong top of the book | every update carries a checksum of it |
+| `Unchecked` | nothing by itself | the connection's sequence guards it, or nothing does |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Protocol
+
+from ingest.venue import BookUpdate
+from thalweg.book import Book
+
+
+class Verdict(Enum):
+    """What to do with an update."""
+
+    APPLY = auto()
+    """It follows: apply it."""
+    HOLD = auto()
+    """Keep it until the whole book is there."""
+    BEFORE_SNAPSHOT = auto()
+    """The whole book has it already: drop it."""
+    DUPLICATE = auto()
+    """It was applied before: drop it."""
+    NOT_LIVE = auto()
+    """There is no book to apply it to: drop it."""
+    GAP = auto()
+    """Something is missing before it: the book is stale."""
+    OLD = auto()
+    """A whole book that is older than the updates held: ask again."""
+
+
+class Rule(Protocol):
+    """One book's continuity."""
+
+    def reset(self) -> None:
+        """Forget the book: the next whole book starts afresh."""
+        ...
+
+    def admit(self, update: BookUpdate) -> Verdict:
+        """Say what to do with an update; the rule's numbers move only when it says APPLY."""
+        ...
+
+    def verify(self, update: BookUpdate, book: Book) -> bool | None:
+        """After applying: whether the book is what the venue says; `None` where it says nothing."""
+        ...
+
+
+class Step:
+    """Sequence steps by one a delta; any whole book, whatever its sequence, starts afresh."""
+
+    def __init__(self) -> None:
+        """Wait for a whole book."""
+        self._last: int | None = None
+
+    def reset(self) -> None:
+        """Forget the book."""
+        self._last = None
+
+    def admit(self, update: BookUpdate) -> Verdict:
+        """Apply whole books and the delta that is next."""
+        if not update.whole:
+            if self._last is None:
+                return Verdict.NOT_LIVE
+            if update.last != self._last + 1:
+                return Verdict.GAP
+        self._last = update.last
+        return Verdict.APPLY
+
+    def verify(self, update: BookUpdate, book: Book) -> bool | None:
+        """Say nothing: the sequence said it."""
+        return None
+
+
+class Spliced:
+    """Deltas span `first..last`; they are held until a whole book of sequence L falls inside them.
+
+    After the splice the first delta must have `first <= L + 1 <= last`, every later one `first == previous last + 1`.
+    """
+
+    def __init__(self) -> None:
+        """Wait for a whole book."""
+        self._last: int | None = None
+        self._held_from: int | None = None
+        self._spliced = False
+
+    def reset(self) -> None:
+        """Forget the book and what was held."""
+        self._last = self._held_from = None
+        self._spliced = False
+
+    def admit(self, update: BookUpdate) -> Verdict:
+        """Hold deltas before the whole book, then apply the ones that follow."""
+        first, last = update.first, update.last
+        if update.whole:
+            if last is None or (self._held_from is not None and last + 1 < self._held_from):
+                return Verdict.OLD
+            self._last, self._spliced, self._held_from = last, False, None
+            return Verdict.APPLY
+        if first is None or last is None or first > last:
+            return Verdict.GAP
+        if self._last is None:
+            if self._held_from is None:
+                self._held_from = first
+            return Verdict.HOLD
+        if last <= self._last:
+            return Verdict.DUPLICATE if self._spliced else Verdict.BEFORE_SNAPSHOT
+        if first > self._last + 1 or (self._spliced and first != self._last + 1):
+            return Verdict.GAP
+        self._last, self._spliced = last, True
+        return Verdict.APPLY
+
+    def verify(self, update: BookUpdate, book: Book) -> bool | None:
+        """Say nothing: the sequence said it."""
+        return None
+
+
+class Summed:
+    """Every update carries a checksum of the book after it; there is no sequence.
+
+    `checksum(book, decimals)` works it out; `decimals` are the places the venue writes prices and sizes with,
+    learned from the whole book and raised by any later number that has more.
+    """
+
+    def __init__(self, checksum: Callable[[Book, tuple[int, int]], int]) -> None:
+        """Wait for a whole book."""
+        self._checksum = checksum
+        self._decimals: tuple[int, int] | None = None
+
+    def reset(self) -> None:
+        """Forget the book."""
+        self._decimals = None
+
+    def admit(self, update: BookUpdate) -> Verdict:
+        """Apply whole books, and changes once there is one."""
+        known = self._decimals
+        if update.whole:
+            self._decimals = update.decimals
+        elif known is None:
+            return Verdict.NOT_LIVE
+        else:
+            self._decimals = (max(known[0], update.decimals[0]), max(known[1], update.decimals[1]))
+        return Verdict.APPLY
+
+    def verify(self, update: BookUpdate, book: Book) -> bool | None:
+        """Compare the checksums."""
+        if update.checksum is None or self._decimals is None:
+            return None
+        return self._checksum(book, self._decimals) == update.checksum
+
+
+class Unchecked:
+    """Nothing in an update says what came before it."""
+
+    def __init__(self) -> None:
+        """Wait for a whole book."""
+        self._started = False
+
+    def reset(self) -> None:
+        """Forget the book."""
+        self._started = False
+
+    def admit(self, update: BookUpdate) -> Verdict:
+        """Apply whole books, and changes once there is one."""
+        self._started = self._started or update.whole
+        return Verdict.APPLY if self._started else Verdict.NOT_LIVE
+
+    def verify(self, update: BookUpdate, book: Book) -> bool | None:
+        """Say nothing."""
+        return None

@@ -1,0 +1,193 @@
+"""The seam to a venue: what its one file must give, and the messages its decoder makes of frames.
+
+A venue's file holds facts and pure functions: where it is, what to send, how to read a frame, and which
+continuity rule of `ingest.sequence` finds a loss. Everything that happens over time is in `ingest.session`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+from thalweg.events import State, Taker
+from thalweg.fixed import Levels
+
+if TYPE_CHECKING:
+    from ingest.sequence import Rule
+
+Scales: TypeAlias = Callable[[str], tuple[int, int] | None]
+"""Symbol to (price decimals, size decimals); `None` for a symbol that is not ours."""
+
+
+@dataclass(slots=True)
+class BookUpdate:
+    """A whole book or changes to it, `(n, 2)` each; a whole book is best first.
+
+    `decimals` are the most places (price, size) the numbers were written with, for checksums over literal digits.
+    """
+
+    symbol: str
+    whole: bool
+    bids: Levels
+    asks: Levels
+    first: int | None = None
+    last: int | None = None
+    ts_event: int | None = None
+    checksum: int | None = None
+    decimals: tuple[int, int] = (0, 0)
+
+
+@dataclass(slots=True)
+class TradeUpdate:
+    """One trade. `number` is its id where ids step by one; `history` marks what was sent only as a recap."""
+
+    symbol: str
+    price: int
+    size: int
+    taker: Taker
+    id: str
+    number: int | None
+    ts_event: int | None
+    history: bool = False
+
+
+class Sign(StrEnum):
+    """What a control frame says."""
+
+    ACK = "ack"
+    NACK = "nack"
+    ALIVE = "alive"
+    CLOSING = "closing"
+    STATE = "state"
+
+
+@dataclass(slots=True)
+class Control:
+    """A frame about the connection: an answer, a heartbeat, a notice.
+
+    ACK and NACK name the symbols they are about where the venue says so; `depth` is the book depth an ACK grants.
+    STATE carries the state that the notice means for the symbols (all of them where none is named).
+    """
+
+    sign: Sign
+    symbols: tuple[str, ...] = ()
+    text: str = ""
+    state: State | None = None
+    depth: int | None = None
+
+
+@dataclass(slots=True)
+class Ignored:
+    """A documented frame of a type we do not use, or a type we do not know; counted by name."""
+
+    type: str
+
+
+@dataclass(slots=True)
+class Refused:
+    """A book update or trade with a number or symbol we can't take; `reason` is a `NumberRefused` reason or says so.
+
+    A refused book update may have changed the book, so it counts as a gap of that book.
+    """
+
+    symbol: str | None
+    kind: str
+    reason: str
+
+
+Message: TypeAlias = BookUpdate | TradeUpdate | Control | Ignored | Refused
+
+
+@dataclass(slots=True)
+class Decoded:
+    """A frame's messages in the venue's order, and the connection's own sequence where there is one."""
+
+    messages: list[Message]
+    connection_sequence: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a venue's metadata says of a symbol; the places are of its price and size steps."""
+
+    base: str
+    quote: str
+    price_decimals: int
+    size_decimals: int
+    trading: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """How a loss is found at this venue, and down to which level that holds.
+
+    `detector` is sequence, checksum, connection or none. `scope` is what one gap costs: the book or the connection.
+    """
+
+    detector: str
+    verified_depth: int | None
+    scope: str = "book"
+
+
+@dataclass(frozen=True, slots=True)
+class Keepalive:
+    """`ping` is sent every `every_s`; a socket with no frame at all for `silence_s` is dead."""
+
+    silence_s: float
+    ping: str | None = None
+    every_s: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class RestSnapshot:
+    """A venue whose whole books come by REST.
+
+    `url(rest base, symbol)`; `symbol(url)` gives it back, `None` for other URLs; `decode(body, symbol, scales)`
+    raises DecodeError.
+    """
+
+    url: Callable[[str, str], str]
+    symbol: Callable[[str], str | None]
+    decode: Callable[[bytes, str, Scales], BookUpdate]
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """A venue's list of symbols: `url(rest base)`, `matches(url)`, `decode(body)` by symbol, raising DecodeError."""
+
+    url: Callable[[str], str]
+    matches: Callable[[str], bool]
+    decode: Callable[[bytes], dict[str, Listing]]
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """All there is to know of a venue.
+
+    `connect(ws base)` gives the URL; `subscribe(symbols)` the frames to send after connecting, books and trades;
+    `resubscribe(symbol)` the frames that bring a fresh whole book of one symbol on the same socket (empty where
+    `rest_snapshot` does that); `decode(frame, scales)` raises DecodeError. `pace_s` is the least time between frames
+    we send; `max_age_s` how long a connection may live; `shards` how many sockets the instruments are split over,
+    for good. `depth` is the book depth subscribed to, `None` for all.
+    """
+
+    name: str
+    ws: str
+    rest: str | None
+    capability: Capability
+    depth: int | None
+    shards: int
+    keepalive: Keepalive
+    connect: Callable[[str], str]
+    subscribe: Callable[[Sequence[str]], list[str]]
+    resubscribe: Callable[[str], list[str]]
+    decode: Callable[[bytes, Scales], Decoded]
+    rule: Callable[[], Rule]
+    rest_snapshot: RestSnapshot | None = None
+    metadata: Metadata | None = None
+    pace_s: float = 0.05
+    max_age_s: float | None = None
+    max_frame: int = 16 * 2**20
+    headers: Mapping[str, str] = field(default_factory=dict)

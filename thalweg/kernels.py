@@ -1,0 +1,126 @@
+"""Compiled loops over price levels: apply changes to a book side, and compare two views of it.
+
+A book side is two rows of an `int64` array: prices and sizes, **best price last**, so that changes near
+the touch move few elements. `sign` is +1 for bids (ascending) and -1 for asks (descending).
+The kernels are compiled when they are installed (`python -m thalweg.kernels`) and cached on disk;
+with `NUMBA_DISABLE_JIT=1` the same source runs as Python.
+"""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+from thalweg.fixed import Levels
+
+_I8 = nb.int64
+_SIDE = nb.int64[:, :]
+_LEVELS = nb.types.Array(nb.int64, 2, "C", readonly=True)
+GALLOP = 8  # levels: most changes are nearer to the touch than this
+
+
+@nb.njit(_I8(_SIDE, _I8, _I8, _I8), cache=True)
+def find(side: Levels, count: int, price: int, sign: int) -> int:
+    """Give the position of `price`, or where it would go: gallop from the best, then bisect."""
+    high = count
+    step = GALLOP
+    while high - step > 0 and sign * side[0, high - step] >= sign * price:
+        high -= step
+        step += step
+    low = max(high - step, 0)
+    while low < high:
+        middle = (low + high) >> 1
+        if sign * side[0, middle] < sign * price:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@nb.njit(_I8(_SIDE, _I8, _LEVELS, _I8), cache=True)
+def apply_side(side: Levels, count: int, levels: Levels, sign: int) -> int:
+    """Apply absolute sizes in order (0 removes) and give the new count of levels.
+
+    The side must have room for `count + len(levels)`. Removing a price that is not there is no error.
+    """
+    for k in range(levels.shape[0]):
+        price = levels[k, 0]
+        size = levels[k, 1]
+        at = find(side, count, price, sign)
+        if at < count and side[0, at] == price:
+            if size == 0:
+                for j in range(at, count - 1):
+                    side[0, j] = side[0, j + 1]
+                    side[1, j] = side[1, j + 1]
+                count -= 1
+            else:
+                side[1, at] = size
+        elif size != 0:
+            for j in range(count, at, -1):
+                side[0, j] = side[0, j - 1]
+                side[1, j] = side[1, j - 1]
+            side[0, at] = price
+            side[1, at] = size
+            count += 1
+    return count
+
+
+@nb.njit(_I8(_SIDE, _LEVELS, _I8), cache=True)
+def load_side(side: Levels, levels: Levels, sign: int) -> int:
+    """Replace the side with levels that come best first and give their count, or -1 if they do not.
+
+    Levels out of order, twice, or of size 0 make it -1, and the side is then undefined.
+    """
+    count: int = levels.shape[0]
+    for k in range(count):
+        if levels[k, 1] == 0 or (k and sign * levels[k, 0] >= sign * levels[k - 1, 0]):
+            return -1
+        side[0, count - 1 - k] = levels[k, 0]
+        side[1, count - 1 - k] = levels[k, 1]
+    return count
+
+
+@nb.njit(_I8(_LEVELS, _LEVELS, _I8, nb.int64[:, ::1]), cache=True)
+def compare_views(old: Levels, new: Levels, sign: int, changes: Levels) -> int:
+    """Write the changes that make `old` into `new` (both best first) and give their count.
+
+    A price that is gone gets size 0. `changes` must have room for `len(old) + len(new)`.
+    """
+    i = 0
+    j = 0
+    count = 0
+    while i < old.shape[0] or j < new.shape[0]:
+        if j == new.shape[0] or (i < old.shape[0] and sign * old[i, 0] > sign * new[j, 0]):
+            changes[count, 0] = old[i, 0]
+            changes[count, 1] = 0
+            count += 1
+            i += 1
+        elif i == old.shape[0] or sign * new[j, 0] > sign * old[i, 0]:
+            changes[count, 0] = new[j, 0]
+            changes[count, 1] = new[j, 1]
+            count += 1
+            j += 1
+        else:
+            if old[i, 1] != new[j, 1]:
+                changes[count, 0] = new[j, 0]
+                changes[count, 1] = new[j, 1]
+                count += 1
+            i += 1
+            j += 1
+    return count
+
+
+def warm() -> None:
+    """Call each kernel once, so that the first frame does not pay for loading it."""
+    side = np.zeros((2, 8), dtype=np.int64)
+    levels = np.array([[2, 1], [1, 1]], dtype=np.int64)
+    count = load_side(side, levels, 1)
+    apply_side(side, count, levels, 1)
+    compare_views(levels, levels, 1, np.empty((4, 2), dtype=np.int64))
+
+
+if __name__ == "__main__":
+    import sys
+
+    warm()
+    sys.stdout.write("kernels are compiled\n")

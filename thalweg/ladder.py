@@ -1,0 +1,90 @@
+"""The consolidated ladder: the views of several venues merged, every level saying who quotes how much.
+
+A view is one side of one venue, `(n, 2)` price and size, best first. Only the views of live books are merged;
+a ladder whose best bid is at or above its best ask is crossed, and is shown so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from thalweg.fixed import Levels
+
+
+@dataclass(slots=True)
+class LadderSide:
+    """One side, best first: `prices` is `(n,)`; `sizes` is `(n, venues)`, 0 where a venue quotes nothing."""
+
+    prices: npt.NDArray[np.int64]
+    sizes: Levels
+
+
+@dataclass(slots=True)
+class Quote:
+    """Best bid and offer in instrument units, sizes summed over venues; `None` where a side is empty."""
+
+    bid: int | None = None
+    bid_size: int | None = None
+    ask: int | None = None
+    ask_size: int | None = None
+
+    @property
+    def spread(self) -> int | None:
+        """Ask minus bid, exact; negative when crossed."""
+        return None if self.bid is None or self.ask is None else self.ask - self.bid
+
+    @property
+    def mid_doubled(self) -> int | None:
+        """Twice the mid price, so that it stays a whole number."""
+        return None if self.bid is None or self.ask is None else self.bid + self.ask
+
+    @property
+    def microprice(self) -> float | None:
+        """Mid weighted by the opposite sizes, in price units; a derived figure, so a float."""
+        if self.bid is None or self.ask is None or not self.bid_size or not self.ask_size:
+            return None
+        return (self.bid * self.ask_size + self.ask * self.bid_size) / (self.bid_size + self.ask_size)
+
+    @property
+    def imbalance(self) -> float | None:
+        """(bid size - ask size) / (bid size + ask size) at the best prices: -1 to 1."""
+        if not self.bid_size or not self.ask_size:
+            return None
+        return (self.bid_size - self.ask_size) / (self.bid_size + self.ask_size)
+
+    @property
+    def crossed(self) -> bool:
+        """Whether the best bid is at or above the best ask."""
+        return self.bid is not None and self.ask is not None and self.bid >= self.ask
+
+
+def merge_side(views: Sequence[Levels], sign: int, depth: int | None = None) -> LadderSide:
+    """Merge the views of one side; `sign` is +1 for bids, -1 for asks; column k is `views[k]`."""
+    cut = [view[:depth] for view in views]
+    filled = [view[:, 0] for view in cut if len(view)]
+    ordered = np.unique(np.concatenate(filled)) if filled else np.empty(0, dtype=np.int64)
+    prices = (ordered[::-1] if sign > 0 else ordered)[:depth]
+    sizes = np.zeros((len(prices), len(views)), dtype=np.int64)
+    for column, view in enumerate(cut):
+        at = np.searchsorted(-prices if sign > 0 else prices, -view[:, 0] if sign > 0 else view[:, 0])
+        kept = at < len(prices)
+        sizes[at[kept], column] = view[kept, 1]
+    return LadderSide(prices, sizes)
+
+
+def best_quote(bids: Sequence[tuple[int, int] | None], asks: Sequence[tuple[int, int] | None]) -> Quote:
+    """Give the best bid and offer over each venue's best; sizes at the same price are summed."""
+    quote = Quote()
+    there = [level for level in bids if level]
+    if there:
+        quote.bid = max(price for price, _ in there)
+        quote.bid_size = sum(size for price, size in there if price == quote.bid)
+    there = [level for level in asks if level]
+    if there:
+        quote.ask = min(price for price, _ in there)
+        quote.ask_size = sum(size for price, size in there if price == quote.ask)
+    return quote

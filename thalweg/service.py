@@ -1,0 +1,106 @@
+"""Runs one service as a process: event loop, signals, logging, exit codes and the closing report."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+import uvloop
+
+from thalweg.errors import SettingsError, ThalwegError
+from thalweg.settings import Settings, load_settings
+
+EXIT_FAILED, EXIT_USAGE = 1, 2
+LOG = logging.getLogger("thalweg")
+
+
+class _JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the line."""
+        line = {"at": self.formatTime(record), "level": record.levelname.lower(), "name": record.name}
+        line["text"] = record.getMessage()
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return orjson.dumps(line).decode()
+
+
+def set_up_logging(form: str) -> None:
+    """Send log lines to stderr as `text` or `json`; control characters in them are escaped."""
+    handler = logging.StreamHandler(sys.stderr)
+    text = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
+    handler.setFormatter(_JsonLines() if form == "json" else text)
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
+def run_service(name: str, main: Callable[[Settings], Awaitable[None]], settings: Settings | None = None) -> int:
+    """Run a service until it ends or is told to stop (SIGINT, SIGTERM) and give the exit code.
+
+    Stopping is cancellation: `main` sees `CancelledError`, cleans up and returns.
+    """
+    try:
+        settings = settings or load_settings(os.environ)
+        set_up_logging(settings.log)
+        with contextlib.suppress(asyncio.CancelledError):
+            uvloop.run(_supervise(main, settings))
+    except SettingsError as error:
+        sys.stderr.write(f"thalweg {name}: {error}\n")
+        return EXIT_USAGE
+    except ThalwegError as error:
+        LOG.error("%s: %s", name, error)
+        return EXIT_FAILED
+    except ExceptionGroup as group:
+        return _explain(name, group)
+    return 0
+
+
+def _explain(name: str, group: ExceptionGroup[Exception]) -> int:
+    """Log each failure once: ours as a line, anything else with its trace, since that is a bug."""
+    ours, bugs = group.split(ThalwegError)
+    for error in _leaves(ours):
+        LOG.error("%s: %s", name, error)
+    for error in _leaves(bugs):
+        LOG.error("%s: a bug: %r", name, error, exc_info=error)
+    usage = bugs is None and any(isinstance(error, SettingsError) for error in _leaves(ours))
+    return EXIT_USAGE if usage else EXIT_FAILED
+
+
+def _leaves(error: BaseException | None) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for part in error.exceptions for leaf in _leaves(part)]
+    return [error] if error else []
+
+
+async def _supervise(main: Callable[[Settings], Awaitable[None]], settings: Settings) -> None:
+    """Run `main` as a task that signals cancel; freeze what start-up left for the collector."""
+    task = asyncio.ensure_future(main(settings))
+    loop = asyncio.get_running_loop()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(one, task.cancel)
+    loop.call_later(5.0, _freeze)
+    await task
+
+
+def _freeze() -> None:
+    """Keep the collector away from everything that lives as long as the process."""
+    gc.collect()
+    gc.freeze()
+
+
+def write_report(path: Path | None, report: Mapping[str, Any]) -> None:
+    """Write a service's counters as one JSON object, whole or not at all."""
+    if path is None:
+        return
+    part = path.with_suffix(".part")
+    part.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+    part.replace(path)

@@ -1,0 +1,125 @@
+"""Every setting, read once from the environment; each has a default that works on one machine.
+
+| variable | default | meaning |
+|---|---|---|
+| `REDIS_URL` | `redis://127.0.0.1:6379/0` | the server; `unix:///path` works too |
+| `THALWEG_INSTRUMENTS` | the file that ships | instruments file |
+| `THALWEG_VENUES` | all | comma-separated venues to run and to show |
+| `THALWEG_ONLY` | all | comma-separated instruments to run and to show |
+| `THALWEG_RETENTION_S` | 120 | seconds of history kept in every stream |
+| `THALWEG_SNAPSHOT_S` | 30 | at most this long between in-stream snapshots of a live book |
+| `THALWEG_STREAM_CAP` | 200000 | entries of one stream, whatever the retention |
+| `THALWEG_<VENUE>_WS`, `THALWEG_<VENUE>_REST` | the venue's own | where the venue is (simulator, proxy) |
+| `THALWEG_HOST`, `THALWEG_PORT` | 127.0.0.1, 8080 | where the gateway listens |
+| `THALWEG_ORIGINS` | the page's own | comma-separated origins that may open a WebSocket |
+| `THALWEG_HOSTS` | localhost names | comma-separated Host names the gateway answers to |
+| `THALWEG_REPORT` | none | file for a service's counters when it stops |
+| `THALWEG_LOG` | `text` | `text` or `json` lines on stderr |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from thalweg.errors import SettingsError
+from thalweg.instruments import Instruments, load_instruments
+
+PREFIX = "THALWEG_"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of a process; durations in seconds."""
+
+    instruments: Instruments
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    retention_s: float = 120.0
+    snapshot_s: float = 30.0
+    stream_cap: int = 200_000
+    host: str = "127.0.0.1"
+    port: int = 8080
+    origins: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
+    report: Path | None = None
+    log: str = "text"
+    endpoints: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def endpoint(self, venue: str, kind: str, default: str) -> str:
+        """Give where a venue's `ws` or `rest` is: the setting, else the default."""
+        return self.endpoints.get((venue, kind), default)
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: a value is not what its variable takes, or the instruments file is wrong.
+    """
+    get = environ.get
+    path = get(PREFIX + "INSTRUMENTS")
+    instruments = load_instruments(Path(path) if path else None)
+    instruments = instruments.only(_names(get(PREFIX + "ONLY")), _names(get(PREFIX + "VENUES")))
+    report = get(PREFIX + "REPORT")
+    snapshot_s = _positive(environ, "SNAPSHOT_S", 30.0)
+    retention_s = _positive(environ, "RETENTION_S", 120.0)
+    if snapshot_s > retention_s / 2:
+        raise SettingsError(
+            f"{PREFIX}SNAPSHOT_S ({snapshot_s:g}) must be at most half of {PREFIX}RETENTION_S ({retention_s:g})"
+        )
+    log = get(PREFIX + "LOG", "text")
+    if log not in ("text", "json"):
+        raise SettingsError(f"{PREFIX}LOG must be text or json, not {log!r}")
+    return Settings(
+        instruments=instruments,
+        redis_url=get("REDIS_URL") or "redis://127.0.0.1:6379/0",
+        retention_s=retention_s,
+        snapshot_s=snapshot_s,
+        stream_cap=int(_positive(environ, "STREAM_CAP", 200_000)),
+        host=get(PREFIX + "HOST") or "127.0.0.1",
+        port=_port(get(PREFIX + "PORT") or "8080"),
+        origins=tuple(_names(get(PREFIX + "ORIGINS")) or ()),
+        hosts=tuple(_names(get(PREFIX + "HOSTS")) or ("127.0.0.1", "localhost", "[::1]")),
+        report=Path(report) if report else None,
+        log=log,
+        endpoints=_endpoints(environ),
+    )
+
+
+def _names(text: str | None) -> list[str] | None:
+    """Give the parts of a comma-separated list; `None` where nothing is said."""
+    return [part.strip() for part in text.split(",") if part.strip()] if text else None
+
+
+def _positive(environ: Mapping[str, str], name: str, default: float) -> float:
+    text = environ.get(PREFIX + name)
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e12:
+        raise SettingsError(f"{PREFIX}{name} must be a number above 0, not {text!r}")
+    return value
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 0 <= int(text) <= 65535:
+        raise SettingsError(f"{PREFIX}PORT must be 0 to 65535, not {text!r}")
+    return int(text)
+
+
+def _endpoints(environ: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    """Give the endpoints that are set, by venue and kind."""
+    found = {}
+    for name, url in environ.items():
+        venue, _, kind = name.removeprefix(PREFIX).lower().rpartition("_")
+        if not name.startswith(PREFIX) or kind not in ("ws", "rest") or not venue or not url:
+            continue
+        schemes = ("ws://", "wss://") if kind == "ws" else ("http://", "https://")
+        if not url.startswith(schemes):
+            raise SettingsError(f"{name} must begin with {' or '.join(schemes)}, not {url!r}")
+        found[venue, kind] = url.rstrip("/")
+    return found

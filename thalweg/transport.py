@@ -1,0 +1,131 @@
+"""Connections to Redis: redis-py connects and authenticates, we pack commands and read replies in order.
+
+Retries are off: a writer that repeats a command whose outcome it does not know duplicates entries.
+Every wait has an end (`TIMEOUT_S`), so a hung server is noticed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from redis.asyncio import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from thalweg.errors import Fenced, FunctionsMissing, RedisTrouble, SettingsError
+from thalweg.resp import pack
+
+Reply: TypeAlias = Any
+"""What the server answered: bytes, int, None or lists of them."""
+
+TIMEOUT_S = 2.0  # a server that takes longer for one batch counts as down
+CONNECT_TIMEOUT_S = 1.0
+
+
+class RedisLink:
+    """One connection, used by one task at a time. It never reconnects by itself: `connect` again."""
+
+    def __init__(self, url: str, name: str) -> None:
+        """Prepare a connection; `name` is what `CLIENT LIST` shows.
+
+        Raises:
+            SettingsError: the URL is not one.
+        """
+        try:
+            pool: Any = ConnectionPool.from_url(
+                url,
+                protocol=2,
+                retry=Retry(NoBackoff(), 0),
+                socket_timeout=None,
+                socket_connect_timeout=CONNECT_TIMEOUT_S,
+                client_name=name,
+            )
+        except ValueError as error:
+            raise SettingsError(f"REDIS_URL: {error}") from error
+        self._connection = pool.make_connection()
+        self._lock = asyncio.Lock()
+
+    async def connect(self) -> None:
+        """Connect afresh.
+
+        Raises:
+            RedisTrouble: the server can't be reached or refuses us.
+        """
+        await self.close()
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S + TIMEOUT_S):
+                await self._connection.connect()
+        except (RedisError, OSError, TimeoutError) as error:
+            raise RedisTrouble(f"can't connect to Redis: {error}") from error
+
+    async def close(self) -> None:
+        """Close the connection; closing twice is no error."""
+        await self._connection.disconnect(nowait=True)
+
+    async def run(self, commands: Sequence[bytes], timeout_s: float = TIMEOUT_S) -> list[Reply]:
+        """Send packed commands in one write and give their replies; an error reply is given, not raised.
+
+        Raises:
+            RedisTrouble: the connection failed or the time ran out; what was applied is not known.
+        """
+        async with self._lock:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._connection.send_packed_command([b"".join(commands)], check_health=False)
+                    return [await self._reply() for _ in commands]
+            except (RedisError, OSError, TimeoutError) as error:
+                await self.close()
+                raise RedisTrouble(f"Redis: {str(error) or 'no answer in time'}") from error
+
+    async def _reply(self) -> Reply:
+        """Read one reply; an error reply is a value, since later replies follow it."""
+        try:
+            return await self._connection.read_response(disable_decoding=True, timeout=math.inf)
+        except ResponseError as error:
+            return error
+
+    async def call(self, *parts: bytes | str | int) -> Reply:
+        """Run one command.
+
+        Raises:
+            Fenced: a server function says that a newer epoch owns the key.
+            FunctionsMissing: the server functions are not loaded.
+            RedisTrouble: the connection failed or the server refused the command.
+        """
+        (reply,) = await self.run([pack(*parts)])
+        return checked(reply)
+
+    async def next_push(self, timeout_s: float) -> Reply | None:
+        """Wait for the next pushed message of a subscribed connection; `None` when the time runs out.
+
+        Raises:
+            RedisTrouble: the connection failed.
+        """
+        try:
+            return await self._connection.read_response(
+                disable_decoding=True, timeout=timeout_s, disconnect_on_error=False
+            )
+        except (RedisError, OSError) as error:
+            raise RedisTrouble(f"Redis: {error}") from error
+
+
+def checked(reply: Reply) -> Reply:
+    """Give the reply, or raise what an error reply means.
+
+    Raises:
+        Fenced: a newer epoch owns the stream.
+        FunctionsMissing: the server functions are not loaded.
+        RedisTrouble: any other error reply.
+    """
+    if not isinstance(reply, ResponseError):
+        return reply
+    text = str(reply)
+    if "FENCED" in text or "equal or smaller" in text:
+        raise Fenced(text)
+    if "Function not found" in text:
+        raise FunctionsMissing("the server functions are not loaded; run `thalweg redis-init`")
+    raise RedisTrouble(f"Redis refused: {text}")
