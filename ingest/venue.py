@@ -169,8 +169,7 @@ class Venue:
     `connect(ws base)` gives the URL; `subscribe(symbols)` the frames to send after connecting, books and trades;
     `resubscribe(symbol)` the frames that bring a fresh whole book of one symbol on the same socket (empty where
     `rest_snapshot` does that); `decode(frame, scales)` raises DecodeError. `pace_s` is the least time between frames
-    we send; `max_age_s` how long a connection may live; `shards` how many sockets the instruments are split over,
-    for good. `depth` is the book depth subscribed to, `None` for all.
+    we send; `max_age_s` how long a connection may live. `depth` is the book depth subscribed to, `None` for all.
     """
 
     name: str
@@ -178,7 +177,6 @@ class Venue:
     rest: str | None
     capability: Capability
     depth: int | None
-    shards: int
     keepalive: Keepalive
     connect: Callable[[str], str]
     subscribe: Callable[[Sequence[str]], list[str]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from thalweg.errors import SettingsError
 DEFAULT_PATH = Path(__file__).with_name("instruments.toml")
 DEFAULT_DECIMALS = 8  # 1e-8, the finest any of the default instruments is quoted in
 MAX_DECIMALS = 18  # int64 holds 9.2 units then; more could hold none
+SHARDS = 4  # sockets a venue's instruments are split over; part of the stream layout, so fixed for good
 NAME = re.compile(r"[A-Z0-9]{1,20}-[A-Z0-9]{2,10}(-PERP)?")
 SYMBOL = re.compile(r"[A-Za-z0-9._/@-]{1,40}")
 
@@ -97,3 +99,8 @@ def _instrument(path: Path, name: str, table: Any) -> Instrument:
     if not symbols:
         raise SettingsError(f"instruments file {path}: {name} is listed on no venue")
     return Instrument(name, decimals[0], decimals[1], symbols)
+
+
+def shard_of(instrument: str) -> int:
+    """Give the shard an instrument belongs to, the same at every venue."""
+    return zlib.crc32(instrument.encode()) % SHARDS

@@ -120,6 +120,11 @@ class Ring:
             max=float(values.max() / 1e3),
         )
 
+    def samples(self) -> list[int]:
+        """Give the samples held, in nanoseconds, in no order."""
+        held: list[int] = self._samples[: min(self.count, self._mask + 1)].tolist()
+        return held
+
 
 class Rings:
     """A service's rings by hop."""
@@ -142,3 +147,7 @@ class Rings:
         """Give the summaries of all rings that have samples."""
         pairs = ((hop, ring.summary(now_ns)) for hop, ring in self._rings.items())
         return {hop: summary for hop, summary in pairs if summary}
+
+    def samples(self) -> dict[str, list[int]]:
+        """Give the samples held, in nanoseconds, so that rings of several processes can be merged exactly."""
+        return {hop: ring.samples() for hop, ring in self._rings.items() if ring.count}
