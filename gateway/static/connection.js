@@ -1,0 +1,177 @@
+/**
+ * The socket to the gateway: connects, keeps the wanted channels subscribed, notices silence, and
+ * connects again with full-jitter back-off. What it hears goes to `onMessage`, one object at a time.
+ */
+
+const SUBPROTOCOL = "thalweg.v1+json";
+const SILENCE_MS = 5_000; // the gateway beats each second; five missed beats are a dead socket
+const PING_MS = 5_000;
+const BACKOFF_FLOOR_MS = 500;
+const BACKOFF_CAP_MS = 20_000;
+const REFUSED_FROM = 4400; // close codes from here on mean: do not come back unasked
+
+/**
+ * How long to wait before the n-th attempt: anywhere up to a doubling ceiling ("full jitter").
+ * @param {number} attempt 0 for the first
+ * @param {number} random in [0, 1)
+ */
+export function backoff(attempt, random) {
+  const ceiling = Math.min(BACKOFF_CAP_MS, BACKOFF_FLOOR_MS * 2 ** Math.min(attempt + 1, 16));
+  return BACKOFF_FLOOR_MS + random * (ceiling - BACKOFF_FLOOR_MS);
+}
+
+/** Whether a close code asks the page to stay away. */
+export function isRefusal(code) {
+  return code >= REFUSED_FROM && code < 4500;
+}
+
+/**
+ * What to send to get from one set of channels to another, grouped by depth and rate.
+ * @param {Map<string, {depth: number, rate_ms: number}>} from
+ * @param {Map<string, {depth: number, rate_ms: number}>} to
+ * @returns {Array<object>} requests without ids
+ */
+export function requestsBetween(from, to) {
+  const same = (ch) => to.get(ch)?.depth === from.get(ch)?.depth && to.get(ch)?.rate_ms === from.get(ch)?.rate_ms;
+  const leaving = [...from.keys()].filter((ch) => !same(ch));
+  const groups = new Map();
+  for (const [ch, { depth, rate_ms }] of to) {
+    if (same(ch)) continue;
+    const key = `${depth}/${rate_ms}`;
+    if (!groups.has(key)) groups.set(key, { op: "subscribe", ch: [], depth, rate_ms });
+    groups.get(key).ch.push(ch);
+  }
+  const requests = [...groups.values()];
+  return leaving.length ? [{ op: "unsubscribe", ch: leaving }, ...requests] : requests;
+}
+
+/** One gateway connection. `state` is "connecting", "open", "waiting" or "refused". */
+export class Connection {
+  #socket = null;
+  #wanted = new Map();
+  #held = new Map();
+  #nextId = 1;
+  #attempt = 0;
+  #timers = {};
+
+  /**
+   * @param {string} url
+   * @param {{onMessage: Function, onState: Function}} listener
+   */
+  constructor(url, listener) {
+    this.url = url;
+    this.listener = listener;
+    this.state = "connecting";
+    this.since = Date.now();
+    this.rttMs = null;
+    this.offsetUs = null;
+    this.reason = "";
+  }
+
+  /** Open the socket now; also the way back after a refusal. */
+  open() {
+    this.#stop();
+    this.#become("connecting");
+    const socket = new WebSocket(this.url, SUBPROTOCOL);
+    this.#socket = socket;
+    socket.onmessage = (event) => socket === this.#socket && this.#hear(event.data);
+    socket.onclose = (event) => socket === this.#socket && this.#lost(event.code, event.reason);
+    this.#watch();
+  }
+
+  /**
+   * Make these the subscribed channels, now and after every reconnect.
+   * @param {Map<string, {depth: number, rate_ms: number}>} channels
+   */
+  want(channels) {
+    this.#wanted = channels;
+    if (this.state === "open") this.#settle();
+  }
+
+  /** Drop one channel and ask for it again: its next frame is a snapshot. */
+  renew(channel) {
+    const terms = this.#held.get(channel);
+    if (!terms || this.state !== "open") return;
+    this.#send({ op: "unsubscribe", ch: [channel] });
+    this.#send({ op: "subscribe", ch: [channel], ...terms });
+  }
+
+  #settle() {
+    for (const request of requestsBetween(this.#held, this.#wanted)) this.#send(request);
+    this.#held = new Map(this.#wanted);
+  }
+
+  #send(request) {
+    this.#socket.send(JSON.stringify({ ...request, id: this.#nextId++ }));
+  }
+
+  #hear(text) {
+    const heard = performance.now();
+    this.#watch();
+    for (const line of text.split("\n")) {
+      if (!line) continue;
+      const message = JSON.parse(line);
+      if (message.t === "hello") this.#welcome();
+      else if (message.t === "pong") this.#measure(message);
+      else if (message.t === "bye") this.reason = `the gateway is going away (${message.code})`;
+      this.listener.onMessage(message, heard);
+    }
+  }
+
+  #welcome() {
+    this.#attempt = 0;
+    this.reason = "";
+    this.#held = new Map();
+    this.#become("open");
+    this.#settle();
+    this.#ping();
+    this.#timers.ping = setInterval(() => this.#ping(), PING_MS);
+  }
+
+  #ping() {
+    this.#send({ op: "ping", c: Math.round((performance.timeOrigin + performance.now()) * 1000) });
+  }
+
+  /** Keep the clock offset of the quickest round trip: it bounds the error by half its length. */
+  #measure(pong) {
+    const now = (performance.timeOrigin + performance.now()) * 1000;
+    const rttMs = (now - pong.c) / 1000;
+    if (this.bestRttMs === undefined || rttMs <= this.bestRttMs) {
+      this.bestRttMs = rttMs;
+      this.offsetUs = pong.srv - (pong.c + now) / 2;
+    }
+    this.rttMs = rttMs;
+    this.listener.onState(this);
+  }
+
+  #watch() {
+    clearTimeout(this.#timers.silence);
+    this.#timers.silence = setTimeout(() => this.#lost(0, "silent for 5 s"), SILENCE_MS);
+  }
+
+  #lost(code, reason) {
+    this.#stop();
+    this.reason = reason || this.reason || (code ? `closed with code ${code}` : "closed");
+    if (isRefusal(code)) return this.#become("refused");
+    const delay = backoff(this.#attempt, Math.random());
+    this.#attempt += 1;
+    this.#become("waiting");
+    this.#timers.retry = setTimeout(() => this.open(), delay);
+    return undefined;
+  }
+
+  #stop() {
+    for (const timer of Object.values(this.#timers)) clearTimeout(timer);
+    this.#timers = {};
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+  }
+
+  #become(state) {
+    const wasOpen = this.state === "open";
+    if (wasOpen !== (state === "open")) this.since = Date.now();
+    this.state = state;
+    this.listener.onState(this);
+  }
+}

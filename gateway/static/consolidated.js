@@ -1,0 +1,123 @@
+/** The consolidated ladder's panel: levels with who quotes them, the quote in the middle, what is left out. */
+
+import { basisPoints, compare, padZeros, toText, toUnits, fractionDigits } from "./decimals.js";
+import { element, setData, setText, within } from "./dom.js";
+import { LadderTable } from "./ladder.js";
+import { glyph } from "./words.js";
+
+const FACTS = ["bid", "ask", "spread", "mid", "micro", "imbalance"];
+const WORDS = { micro: "microprice" };
+
+/**
+ * In words, how a ladder is crossed: which bids stand above which asks, and by how much.
+ * @param {Array} bids best first, with venues
+ * @param {Array} asks
+ */
+export function crossing(bids, asks) {
+  if (!bids[0] || !asks[0] || compare(bids[0].price, asks[0].price) < 0) return "";
+  const names = (level) => Object.keys(level.venues ?? {}).join(", ") || "a";
+  const places = Math.max(fractionDigits(bids[0].price), fractionDigits(asks[0].price));
+  const by = toText(toUnits(bids[0].price, places) - toUnits(asks[0].price, places), places);
+  const sign = by === "0" ? "=" : ">";
+  return `${by === "0" ? "locked" : `crossed by ${by}`}: ${names(bids[0])} bid ${sign} ${names(asks[0])} ask`;
+}
+
+/** In words, who quotes one level. */
+export function composition(side, level) {
+  const parts = Object.entries(level.venues ?? {}).map(([venue, size]) => `${venue} ${size}`);
+  return `${side === "bids" ? "bid" : "ask"} ${level.price} × ${level.size}: ${parts.join(", ")}`;
+}
+
+export class ConsolidatedPanel {
+  /**
+   * @param {{title: HTMLElement, legend: HTMLElement, body: HTMLElement, detail: HTMLElement}} nodes
+   * @param {Market} market
+   */
+  constructor(nodes, market) {
+    Object.assign(this, nodes);
+    this.market = market;
+    this.asked = null;
+    this.body.addEventListener("pointerover", (event) => this.#ask(event.target));
+    this.body.addEventListener("pointerleave", () => this.#ask(document.activeElement));
+    this.body.addEventListener("focusin", (event) => this.#ask(event.target));
+    this.body.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  /** Start over with another instrument. */
+  open(focus) {
+    this.focus = focus;
+    this.asked = null;
+    this.table = new LadderTable(`Consolidated ladder of ${focus.instrument}`, this.market.venues);
+    this.facts = Object.fromEntries(FACTS.map((name) => [name, element("b")]));
+    this.crossed = element("p", "crossing");
+    const list = element("dl", "facts");
+    for (const name of FACTS) {
+      within(list, within(element("div", name), element("dt", "", WORDS[name] ?? name), within(element("dd"), this.facts[name])));
+    }
+    within(this.table.middle, list, this.crossed);
+    this.body.replaceChildren(this.table.node);
+    setText(this.title, `${focus.instrument} consolidated`);
+    this.chips = focus.venues.map((venue) => this.#chip(venue));
+    this.legend.replaceChildren(...this.chips.map((chip) => chip.node));
+  }
+
+  /** Show the ladder as it is now, with this many rows a side. */
+  render(rows) {
+    const { ladder, quote, instrument, refusals, ladderChannel } = this.focus;
+    this.table.resize(rows);
+    const places = this.market.places.get(instrument) ?? 0;
+    this.table.render(ladder, { places, decimals: this.market.instrument(instrument)?.size_decimals ?? 8 });
+    if (quote) this.#renderQuote(quote, places);
+    const words = crossing(ladder.bids, ladder.asks);
+    setText(this.crossed, words);
+    setData(this.table.node, "crossed", words ? "yes" : "");
+    for (const chip of this.chips) this.#renderChip(chip);
+    const { level, node } = this.asked ?? {};
+    const resyncs = this.focus.resyncs.gap + this.focus.resyncs.checksum;
+    const rest = `hover or focus a level to see who quotes it${resyncs ? ` · ${resyncs} resyncs` : ""}`;
+    setText(this.detail, refusals.get(ladderChannel) ?? (level?.level ? composition(node.dataset.side, level.level) : rest));
+  }
+
+  #renderQuote(quote, places) {
+    const bps = quote.bid && quote.ask ? ` (${basisPoints(quote.ask, quote.bid)} bps)` : "";
+    const padded = (text) => (text ? padZeros(text, places) : "–");
+    setText(this.facts.bid, padded(quote.bid));
+    setText(this.facts.ask, padded(quote.ask));
+    setText(this.facts.spread, `${padded(quote.spread)}${bps}`);
+    setText(this.facts.mid, quote.mid ? padZeros(quote.mid, places + 1) : "–");
+    setText(this.facts.micro, quote.micro ?? "–");
+    const { imbalance } = quote;
+    setText(this.facts.imbalance, imbalance ? `${imbalance.startsWith("-") ? "" : "+"}${imbalance}` : "–");
+  }
+
+  #chip(venue) {
+    const index = this.market.venues.indexOf(venue);
+    const mark = element("span", "mark");
+    return { venue, mark, node: within(element("li"), element("i", `swatch venue-${index}`), element("span", "", venue), mark) };
+  }
+
+  #renderChip({ venue, node, mark }) {
+    const state = this.focus.inputs[venue]?.st ?? this.market.cell(this.focus.instrument, venue)?.state ?? "connecting";
+    setData(node, "state", state);
+    setText(mark, state === "live" ? "" : `${glyph(state)} ${state}, excluded`);
+  }
+
+  #ask(target) {
+    const node = target?.closest?.("tr[data-side]");
+    const level = node && this.table.rows[node.dataset.side][Number(node.dataset.depth)];
+    this.asked = level ? { node, level } : null;
+    if (this.table) this.render(this.table.count);
+  }
+
+  #key(event) {
+    const row = event.target.closest("tr[data-side]");
+    if (!row || (event.key !== "ArrowUp" && event.key !== "ArrowDown")) return;
+    const rows = [...this.body.querySelectorAll("tr[data-side]")];
+    const next = rows[rows.indexOf(row) + (event.key === "ArrowUp" ? -1 : 1)];
+    event.preventDefault();
+    if (!next) return;
+    row.tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
+  }
+}

@@ -1,0 +1,35 @@
+/** The few ways this page touches the document: text only as text, and only where it changed. */
+
+/** @returns {HTMLElement} a new element */
+export function element(tag, className = "", text = "") {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text) node.textContent = text;
+  return node;
+}
+
+/** Append children and give the parent back. */
+export function within(parent, ...children) {
+  parent.append(...children);
+  return parent;
+}
+
+/** Show this text, if another is shown. */
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** Carry this data attribute, if another is carried. "" removes it. */
+export function setData(node, name, value) {
+  if ((node.dataset[name] ?? "") === value) return;
+  if (value === "") delete node.dataset[name];
+  else node.dataset[name] = value;
+}
+
+/** Move and stretch a bar to [from, to] of its track, both in 0..1, without a layout. */
+export function setSpan(node, from, to) {
+  const transform = `translateX(${(from * 100).toFixed(1)}%) scaleX(${Math.max(0, to - from).toFixed(4)})`;
+  if (node.dataset.span === transform) return;
+  node.dataset.span = transform;
+  node.style.transform = transform;
+}

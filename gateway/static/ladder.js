@@ -1,0 +1,119 @@
+/** One ladder as a table: asks above, a middle row, bids below, in rows that are made once and reused. */
+
+import { compare, fractionDigits, padBlanks, padZeros, toText, toUnits } from "./decimals.js";
+import { element, setData, setSpan, setText, within } from "./dom.js";
+
+/**
+ * Cumulative sizes, best first, exact.
+ * @param {Array<{size: string}>} levels
+ * @param {number} decimals
+ * @returns {string[]}
+ */
+export function cumulate(levels, decimals) {
+  let sum = 0n;
+  return levels.map((level) => toText((sum += toUnits(level.size, decimals)), decimals));
+}
+
+export class LadderTable {
+  /**
+   * @param {string} caption for those who cannot see the heading
+   * @param {string[]} [venues] given for the consolidated ladder: adds cumulative sizes and who quotes
+   */
+  constructor(caption, venues = []) {
+    this.venues = venues;
+    this.sizePlaces = 0;
+    this.count = 0;
+    this.middle = element("td", "middle");
+    this.asks = element("tbody", "asks");
+    this.bids = element("tbody", "bids");
+    const between = within(element("tbody", "between"), within(element("tr"), this.middle));
+    const title = element("caption", "unseen", caption);
+    this.node = within(element("table", "levels"), title, this.#head(), this.asks, between, this.bids);
+    this.rows = { asks: [], bids: [] };
+  }
+
+  /** Have this many rows a side. */
+  resize(count) {
+    if (count === this.count) return;
+    this.count = count;
+    for (const side of ["asks", "bids"]) {
+      this.rows[side] = Array.from({ length: count }, (_, depth) => this.#row(side, depth));
+      const nodes = this.rows[side].map((row) => row.node);
+      this[side].replaceChildren(...(side === "asks" ? nodes.reverse() : nodes));
+    }
+  }
+
+  /**
+   * Show two sides, best first.
+   * @param {{bids: Array, asks: Array}} book
+   * @param {{places: number, decimals: number}} scale
+   */
+  render(book, { places, decimals }) {
+    const shown = { bids: book.bids.slice(0, this.count), asks: book.asks.slice(0, this.count) };
+    const crossing = { bids: shown.asks[0], asks: shown.bids[0] };
+    const cumulative = {};
+    for (const side of ["bids", "asks"]) {
+      if (this.venues.length) cumulative[side] = cumulate(shown[side], decimals);
+      this.#widen(shown[side], cumulative[side]);
+    }
+    const peak = Math.max(1e-12, ...[...shown.bids, ...shown.asks].map((level) => Number(level.size)));
+    for (const side of ["bids", "asks"]) {
+      this.rows[side].forEach((row, depth) => this.#show(row, shown[side][depth], cumulative[side]?.[depth], { places, peak }));
+      this.#markCrossing(side, shown[side], crossing[side]);
+    }
+  }
+
+  #head() {
+    const words = this.venues.length ? ["Price", "Size", "Cumulative", "Who quotes"] : ["Price", "Size"];
+    this.middle.colSpan = words.length;
+    const cells = words.map((word) => Object.assign(element("th", "", word), { scope: "col" }));
+    return within(element("thead"), within(element("tr"), ...cells));
+  }
+
+  #row(side, depth) {
+    const row = { price: element("td", "price"), size: element("td", "size"), bars: [], level: null };
+    row.node = within(element("tr"), row.price, row.size);
+    Object.assign(row.node.dataset, { side, depth });
+    if (this.venues.length) {
+      row.total = element("td", "total");
+      row.bars = this.venues.map((_, index) => element("i", `part venue-${index}`));
+      within(row.node, row.total, within(element("td", "who"), within(element("div", "track"), ...row.bars)));
+      row.node.tabIndex = side === "bids" && depth === 0 ? 0 : -1;
+    } else {
+      row.text = element("span", "number");
+      row.bars = [element("i", "bar")];
+      within(row.size, ...row.bars, row.text);
+    }
+    return row;
+  }
+
+  #show(row, level, total, { places, peak }) {
+    row.level = level ?? null;
+    setText(row.price, level ? padZeros(level.price, places) : "");
+    setText(row.text ?? row.size, level ? padBlanks(level.size, this.sizePlaces) : "");
+    if (row.total) setText(row.total, total ? padBlanks(total, this.sizePlaces) : "");
+    if (!row.total) return setSpan(row.bars[0], 0, level ? Number(level.size) / peak : 0);
+    let from = 0;
+    this.venues.forEach((venue, index) => {
+      const to = from + Number(level?.venues?.[venue] ?? 0) / peak;
+      setSpan(row.bars[index], from, to);
+      from = to;
+    });
+    return undefined;
+  }
+
+  #markCrossing(side, levels, opposite) {
+    this.rows[side].forEach((row, depth) => {
+      const level = levels[depth];
+      const crosses = level && opposite && compare(level.price, opposite.price) * (side === "bids" ? 1 : -1) >= 0;
+      setData(row.node, "crosses", crosses ? "yes" : "");
+    });
+  }
+
+  /** Places only grow, so that columns do not jump. */
+  #widen(levels, totals = []) {
+    for (const text of [...levels.map((level) => level.size), ...totals]) {
+      this.sizePlaces = Math.max(this.sizePlaces, fractionDigits(text));
+    }
+  }
+}

@@ -1,0 +1,29 @@
+/** Which channels the page wants: only what a visible panel shows. Pure. */
+
+const DEPTH = 25; // the smallest the protocol offers that fills a panel
+const SLOW_MS = 250; // the matrix and small screens
+const FAST_MS = 100; // the focused instrument
+
+/**
+ * @param {object} view
+ * @param {string} view.instrument the focused one
+ * @param {string[]} view.venues those that list it
+ * @param {string[]} view.instruments all names
+ * @param {Set<string>} view.panels the visible ones: market ladder books trades latency
+ * @param {boolean} view.hidden the tab is in the background
+ * @param {boolean} view.small one panel at a time
+ * @returns {Map<string, {depth: number, rate_ms: number}>}
+ */
+export function channels({ instrument, venues, instruments, panels, hidden, small }) {
+  const wanted = new Map([["status", { depth: DEPTH, rate_ms: SLOW_MS }]]);
+  if (hidden) return wanted;
+  const add = (ch, rate_ms) => wanted.set(ch, { depth: DEPTH, rate_ms });
+  const rate = small ? SLOW_MS : FAST_MS;
+  const shown = panels.has("market") ? instruments : [instrument];
+  for (const name of shown) add(`bbo:*:${name}`, SLOW_MS);
+  if (panels.has("ladder")) add(`cbook:${instrument}`, rate);
+  if (panels.has("books")) for (const venue of venues) add(`book:${venue}:${instrument}`, rate);
+  if (panels.has("trades")) add(`trades:*:${instrument}`, rate);
+  if (panels.has("latency")) add("metrics", SLOW_MS);
+  return wanted;
+}

@@ -1,0 +1,118 @@
+/** The trade tape: newest first, held still while it is read, never silent about a lost trade. */
+
+import { fractionDigits, padBlanks, padZeros } from "./decimals.js";
+import { element, setData, setText, within } from "./dom.js";
+import { clock } from "./words.js";
+
+const KEPT = 200; // what one can scroll back through
+const TAKERS = { b: "▲ buy", s: "▼ sell" };
+
+/** What the tape holds, newest first. Pure. */
+export class Trades {
+  constructor() {
+    this.entries = [];
+    this.sequence = null;
+    this.sizePlaces = 0;
+    this.heard = 0;
+  }
+
+  /** Take one `trades` message; a hole in `p` or a `drop` becomes an entry of its own. */
+  take(message) {
+    const hole = this.sequence !== null && message.p !== null && message.p !== undefined && message.p !== this.sequence;
+    const dropped = message.drop ?? 0;
+    if (dropped > 0) this.#add({ note: `${dropped} trades dropped: this page was too slow` });
+    else if (hole) this.#add({ note: "trades may be missing here" });
+    for (const [us, price, size, taker, , venue] of message.x ?? []) {
+      this.sizePlaces = Math.max(this.sizePlaces, fractionDigits(size));
+      this.heard += 1;
+      this.#add({ us, price, size, taker, venue });
+    }
+    this.sequence = message.s;
+    this.entries.length = Math.min(this.entries.length, KEPT);
+  }
+
+  /** Say that the connection was lost here; what was traded meanwhile is not shown. */
+  interrupt() {
+    if (this.sequence !== null) this.#add({ note: "not connected: trades are missing here" });
+    this.sequence = null;
+  }
+
+  #add(entry) {
+    this.entries.unshift(entry);
+  }
+}
+
+export class Tape {
+  /**
+   * @param {{title: HTMLElement, box: HTMLElement, newer: HTMLButtonElement, body: HTMLElement}} nodes
+   * @param {Market} market
+   * @param {function(): void} onResume asks for a render
+   */
+  constructor(nodes, market, onResume) {
+    Object.assign(this, nodes);
+    this.market = market;
+    this.reading = { pointer: false, focus: false };
+    this.rows = [];
+    this.box.addEventListener("pointerenter", (event) => this.#read("pointer", event.pointerType === "mouse"));
+    this.box.addEventListener("pointerleave", () => this.#read("pointer", false, onResume));
+    this.box.addEventListener("focusin", () => this.#read("focus", true));
+    this.box.addEventListener("focusout", () => this.#read("focus", false, onResume));
+    this.box.addEventListener("scroll", onResume, { passive: true });
+    this.newer.addEventListener("click", () => this.#catchUp(onResume));
+  }
+
+  /** Start over with another instrument. */
+  open(instrument) {
+    this.instrument = instrument;
+    this.trades = new Trades();
+    this.frozenAt = null;
+    this.shown = [];
+    setText(this.title, `${instrument} trades`);
+  }
+
+  /** Show the newest, unless it is being read: then count what is new. */
+  render() {
+    const held = this.reading.pointer || this.reading.focus || this.box.scrollTop > 0;
+    if (!held) {
+      this.frozenAt = null;
+      this.shown = this.trades.entries.slice(0, KEPT);
+      this.shown.forEach((entry, index) => this.#show(this.#row(index), entry));
+      this.rows.slice(this.shown.length).forEach((row) => setData(row.node, "kind", "empty"));
+    } else this.frozenAt ??= this.trades.heard;
+    const fresh = this.frozenAt === null ? 0 : this.trades.heard - this.frozenAt;
+    this.newer.hidden = this.frozenAt === null;
+    setText(this.newer, fresh ? `paused · +${fresh} new` : "paused");
+  }
+
+  #row(index) {
+    this.rows[index] ??= this.#build();
+    return this.rows[index];
+  }
+
+  #build() {
+    const cells = ["time", "venue", "taker", "price", "size"].map((name) => element("td", name));
+    const node = within(element("tr"), ...cells);
+    this.body.append(node);
+    return { node, cells };
+  }
+
+  #show({ node, cells }, entry) {
+    setData(node, "kind", entry.note ? "note" : entry.taker === "b" ? "buy" : "sell");
+    const places = this.market.places.get(this.instrument) ?? 0;
+    const texts = entry.note
+      ? [entry.note, "", "", "", ""]
+      : [clock(entry.us, true), entry.venue, TAKERS[entry.taker] ?? "?", padZeros(entry.price, places), padBlanks(entry.size, this.trades.sizePlaces)];
+    cells.forEach((cell, index) => setText(cell, texts[index]));
+  }
+
+  #read(how, on, then = () => {}) {
+    this.reading[how] = on;
+    then();
+  }
+
+  #catchUp(onResume) {
+    this.reading = { pointer: false, focus: false };
+    this.box.scrollTop = 0;
+    onResume();
+  }
+}

@@ -1,0 +1,74 @@
+/** The top bar: connection, venues with their counts, and the banner that says what is down since when. */
+
+import { element, setData, setText, within } from "./dom.js";
+import { clock, glyph } from "./words.js";
+
+const CONNECTION = {
+  open: ["●", "connected"],
+  connecting: ["○", "connecting"],
+  waiting: ["▲", "disconnected"],
+  refused: ["■", "refused"],
+};
+
+/**
+ * What is down, in sentences; [] when all is well. Pure.
+ * @param {{state: string, since: number, reason: string}} connection since in ms
+ * @param {Map<string, {state: string, since: number, why: string}>} systems since in µs
+ */
+export function troubles(connection, systems) {
+  const found = [];
+  if (connection.state === "refused") found.push(`The gateway refuses this page: ${connection.reason}. Reload to try again.`);
+  else if (connection.state !== "open" && connection.lost) {
+    found.push(`No connection to the gateway since ${clock(connection.since * 1000)} (${connection.reason || "closed"}); trying again. What is shown is from before.`);
+  }
+  if (connection.state !== "open") return found;
+  for (const [name, { state, since, why }] of systems) {
+    if (state === "live") continue;
+    found.push(`${name[0].toUpperCase()}${name.slice(1)} is ${state} since ${clock(since)}${why ? `: ${why}` : ""}. Books may not be current.`);
+  }
+  return found;
+}
+
+export class TopBar {
+  /**
+   * @param {{chip: HTMLElement, list: HTMLElement, banner: HTMLElement}} nodes
+   * @param {Market} market
+   */
+  constructor(nodes, market) {
+    Object.assign(this, nodes);
+    this.market = market;
+    this.venues = new Map();
+  }
+
+  /** Show connection, venues and troubles; gives whether anything is down. */
+  render(connection) {
+    const [mark, words] = CONNECTION[connection.state];
+    const rtt = connection.state === "open" && connection.rttMs !== null ? ` · RTT ${connection.rttMs.toFixed(1)} ms` : "";
+    setData(this.chip, "state", connection.state);
+    setText(this.chip.querySelector(".mark"), mark);
+    setText(this.chip.querySelector(".words"), `${words}${rtt}`);
+    for (const venue of this.market.venues) this.#renderVenue(venue);
+    const lines = troubles(connection, this.market.systems);
+    setText(this.banner, lines.join(" "));
+    this.banner.hidden = lines.length === 0;
+    setData(document.body, "down", lines.length ? "yes" : "");
+  }
+
+  #renderVenue(venue) {
+    const chip = this.venues.get(venue) ?? this.#build(venue);
+    const { live, all, state } = this.market.liveOf(venue);
+    setData(chip.node, "state", live === all ? "live" : live === 0 ? state : "part");
+    setText(chip.mark, live === all ? glyph("live") : glyph(state));
+    setText(chip.count, `${live}/${all} live`);
+  }
+
+  #build(venue) {
+    const mark = element("span", "mark");
+    mark.ariaHidden = "true";
+    const count = element("span", "count");
+    const node = within(element("li"), mark, element("span", "name", venue), count);
+    this.list.append(node);
+    this.venues.set(venue, { node, mark, count });
+    return this.venues.get(venue);
+  }
+}

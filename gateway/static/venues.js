@@ -1,0 +1,62 @@
+/** The venue ladders side by side; one that is not live is dimmed, stamped and says why. */
+
+import { basisPoints } from "./decimals.js";
+import { element, setData, setText, within } from "./dom.js";
+import { LadderTable } from "./ladder.js";
+import { age, glyph, stateWords } from "./words.js";
+
+export class VenuePanels {
+  /**
+   * @param {{title: HTMLElement, body: HTMLElement}} nodes
+   * @param {Market} market
+   */
+  constructor(nodes, market) {
+    Object.assign(this, nodes);
+    this.market = market;
+    this.panels = [];
+  }
+
+  /** Start over with another instrument. */
+  open(focus) {
+    this.focus = focus;
+    setText(this.title, `${focus.instrument} by venue`);
+    this.panels = focus.venues.map((venue) => buildPanel(venue, this.market.venues.indexOf(venue), focus.instrument));
+    this.body.replaceChildren(...this.panels.map((panel) => panel.node));
+    this.body.dataset.count = this.panels.length;
+  }
+
+  /** Show all books as they are now, with this many rows a side. */
+  render(rows, nowMs) {
+    for (const panel of this.panels) this.#renderPanel(panel, rows, nowMs);
+  }
+
+  #renderPanel({ venue, node, mark, aged, stamp, table, spread }, rows, nowMs) {
+    const { instrument, books, refusals } = this.focus;
+    const cell = this.market.cell(instrument, venue);
+    const book = books.get(venue);
+    const places = this.market.places.get(instrument) ?? 0;
+    const refusal = refusals.get(this.focus.bookChannel(venue));
+    table.resize(rows);
+    table.render(book, { places, decimals: this.market.instrument(instrument)?.size_decimals ?? 8 });
+    setData(node, "state", refusal ? "refused" : cell.state);
+    setText(mark, [`${glyph(cell.state)} ${cell.state}`, ...cell.flags].join(", "));
+    const ageMs = this.market.age(cell, nowMs);
+    setText(aged, ageMs === null ? "" : age(ageMs));
+    const [bid, ask] = [book.bids[0]?.price, book.asks[0]?.price];
+    setText(spread, bid && ask ? `${basisPoints(ask, bid)} bps` : "–");
+    const excluded = cell.state === "live" ? "" : `${stateWords(cell)}. Excluded from the consolidated ladder.`;
+    setText(stamp, refusal ? `not shown: ${refusal}` : excluded);
+  }
+}
+
+function buildPanel(venue, index, instrument) {
+  const table = new LadderTable(`${instrument} on ${venue}`);
+  const mark = element("span", "mark");
+  const aged = element("span", "age");
+  const stamp = element("p", "stamp");
+  const spread = element("span", "spread");
+  within(table.middle, element("span", "label", "spread"), spread);
+  const title = within(element("h3"), element("i", `swatch venue-${index}`), element("span", "", venue));
+  const node = within(element("article", "venue"), within(element("header"), title, mark, aged), stamp, table.node);
+  return { venue, node, mark, aged, stamp, table, spread };
+}

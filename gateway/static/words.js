@@ -1,0 +1,66 @@
+/** How the page words and draws states, ages, instants and durations. Pure. */
+
+const GLYPHS = { live: "●", syncing: "◔", connecting: "○", stale: "▲", halted: "■", delisted: "✕" };
+const SHORT_FLAGS = { late: "late", unverified: "unver.", crossed: "cross", conflated: "confl." };
+const SECOND_MS = 1_000;
+
+/** The shape that stands for a state, so that colour is never alone. */
+export function glyph(state) {
+  return GLYPHS[state] ?? "?";
+}
+
+/** Flags for a narrow column. */
+export function shortFlags(flags) {
+  return flags.map((flag) => SHORT_FLAGS[flag] ?? flag).join(" ");
+}
+
+/** An age that does not flicker: tenths of a second up to ten, then seconds, minutes, hours. */
+export function age(ms) {
+  if (ms < 10 * SECOND_MS) return `${(Math.max(0, ms) / SECOND_MS).toFixed(1)}s`;
+  if (ms < 100 * SECOND_MS) return `${Math.round(ms / SECOND_MS)}s`;
+  if (ms < 6_000 * SECOND_MS) return `${Math.round(ms / (60 * SECOND_MS))}m`;
+  return `${Math.round(ms / (3_600 * SECOND_MS))}h`;
+}
+
+const two = (number) => String(number).padStart(2, "0");
+
+/** Local wall time of an instant in microseconds: 12:03:11, or with milliseconds. */
+export function clock(us, withMs = false) {
+  const date = new Date(us / 1000);
+  const seconds = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+  return withMs ? `${seconds}.${String(date.getMilliseconds()).padStart(3, "0")}` : seconds;
+}
+
+/** A duration in microseconds to three significant digits, with its unit. */
+export function duration(us) {
+  if (us === null || us === undefined || Number.isNaN(us)) return "–";
+  const size = Math.abs(us);
+  if (size < 999.5) return `${significant(us)} µs`;
+  if (size < 999_500) return `${significant(us / 1e3)} ms`;
+  return `${significant(us / 1e6)} s`;
+}
+
+function significant(value) {
+  const size = Math.abs(value);
+  const places = size >= 100 ? 0 : size >= 10 ? 1 : 2;
+  return value.toFixed(places);
+}
+
+/** Two letters for each venue, different ones, for narrow places. */
+export function shortNames(venues) {
+  const names = new Map();
+  const taken = new Set();
+  for (const venue of venues) {
+    let at = 1;
+    while (taken.has(venue[0] + (venue[at] ?? at)) && at < venue.length) at += 1;
+    const name = venue[0].toUpperCase() + (venue[at] ?? at);
+    taken.add(venue[0] + (venue[at] ?? at));
+    names.set(venue, name);
+  }
+  return names;
+}
+
+/** State and reason in words: "stale since 12:03:11: checksum mismatch". */
+export function stateWords({ state, since, why }) {
+  return `${state}${since ? ` since ${clock(since)}` : ""}${why ? `: ${why}` : ""}`;
+}
