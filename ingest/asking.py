@@ -1,0 +1,85 @@
+"""When to ask a venue for a whole book, and when to stop: one question at a time, later ones further apart."""
+
+from __future__ import annotations
+
+from ingest.backoff import Backoff, Uniform
+from ingest.track import Track
+from thalweg.events import State
+
+SECOND = 1_000_000_000
+ANSWER_NS = 10 * SECOND  # a whole book that was asked for comes within this, or is asked for again
+QUIET_NS = 3 * SECOND // 2  # a book to be fetched waits this long for its first update, to have one to splice
+SHORTEST_S = 0.2  # between two questions about one book
+REFUSALS_MAX = 3  # of one symbol, before the venue's word is taken for final
+RECHECK_NS = 3600 * SECOND  # a symbol the venue does not list is asked for again this often
+
+
+class Asking:
+    """The questions about one book; monotonic instants are `now`."""
+
+    __slots__ = ("_backoff", "_due", "_refusals", "track", "waiting")
+
+    def __init__(self, track: Track, uniform: Uniform) -> None:
+        """Nothing was asked yet."""
+        self.track = track
+        self.waiting = False
+        self._backoff = Backoff(1.0, 30.0, uniform)
+        self._due = self._refusals = 0
+
+    def subscribed(self, ts_recv: int, now: int, *, by_rest: bool) -> None:
+        """A new connection asked for the book, or will fetch it once there is an update to splice."""
+        self.track.forgive()
+        self.track.set_state(State.SYNCING, "subscribing", ts_recv)
+        self.track.wants_book, self.waiting = True, not by_rest
+        self._due = now + (QUIET_NS if by_rest else ANSWER_NS)
+
+    def hurry(self, now: int) -> None:
+        """There is something to splice: no need to wait for it any longer."""
+        if not self.waiting and not self._backoff.attempts:
+            self._due = min(self._due, now)
+
+    def answered(self) -> None:
+        """The book came and is live."""
+        self.waiting, self._refusals = False, 0
+        self._backoff.reset()
+
+    def postpone(self, now: int, after_s: float | None = None) -> None:
+        """The question came to nothing: ask again later, not before `after_s` if the venue said so."""
+        self.waiting = False
+        self._due = now + int(max(self._backoff.next_s(), SHORTEST_S, after_s or 0.0) * SECOND)
+
+    def refused(self, text: str, ts_recv: int, now: int) -> None:
+        """The venue refused the subscription: ask again, and after some refusals believe it."""
+        self._refusals += 1
+        if self._refusals >= REFUSALS_MAX:
+            self.give_up(f"refused: {text}"[:80], ts_recv, now)
+        else:
+            self.track.wants_book = True
+            self.postpone(now)
+
+    def give_up(self, reason: str, ts_recv: int, now: int) -> None:
+        """The venue does not have this book; look again in an hour."""
+        self.track.set_state(State.DELISTED, reason, ts_recv)
+        self.track.wants_book = self.waiting = False
+        self._due = now + RECHECK_NS
+
+    def resting(self, now: int) -> bool:
+        """Whether the book is given up for now."""
+        return self.track.state is State.DELISTED and now < self._due
+
+    def ready(self, ts_recv: int, now: int) -> bool:
+        """Say whether to ask now; the answer then has `ANSWER_NS`."""
+        track = self.track
+        if self.resting(now):
+            return False
+        if track.state is State.DELISTED:
+            track.set_state(State.SYNCING, "subscribing", ts_recv)
+            track.wants_book, self._refusals = True, 0
+        if not track.wants_book or now < self._due:
+            return False
+        if track.probing and self.waiting:
+            track.lose("silent", ts_recv)  # not even the probe was answered
+        if self.waiting:
+            self._backoff.next_s()
+        self.waiting, self._due = True, now + ANSWER_NS
+        return True

@@ -1,0 +1,295 @@
+"""One book's life: updates in, events out; when it may be trusted, and what it needs when it may not.
+
+A track keeps the book at the feed's full depth, its state and its continuity rule. It asks for a whole book by
+setting `wants_book`, and for its subscription to be made again by setting `deaf`; the session sees to both.
+Monotonic instants are called `now`, wall instants `ts_recv`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from ingest.cadence import Cadence
+from ingest.sequence import Rule, Verdict
+from ingest.tally import Tally
+from ingest.tape import Tape
+from ingest.venue import BookUpdate, TradeUpdate
+from thalweg.book import Book
+from thalweg.events import Delta, Event, Flag, Made, Snapshot, State, Status, Trade
+from thalweg.fixed import Levels
+from thalweg.instruments import Instrument
+
+HELD_MAX = 2_000  # updates waiting for a whole book: 200 s at ten a second; more means it never comes
+CROSSED_NS = 1_000_000_000  # a book crossed for longer is wrong, not mid-batch
+MISSES = 3  # checksum misses within `MISS_NS` that mean the checksum itself is not to be trusted
+MISS_NS = 60_000_000_000
+
+_DROPS = {
+    Verdict.BEFORE_SNAPSHOT: "before_snapshot",
+    Verdict.DUPLICATE: "duplicate",
+    Verdict.NOT_LIVE: "not_live",
+    Verdict.OLD: "not_live",
+}
+
+
+class Track:
+    """One instrument at one venue."""
+
+    def __init__(
+        self,
+        venue: str,
+        instrument: Instrument,
+        symbol: str,
+        rule: Rule,
+        depth: int | None,
+        emit: Callable[[Event], None],
+        tally: Tally,
+    ) -> None:
+        """Start with no book, in state connecting."""
+        self.instrument, self.symbol, self.depth = instrument, symbol, depth
+        self.book = Book()
+        self.state, self.flags, self.reason, self.since = State.CONNECTING, Flag(0), "starting", 0
+        self.wants_book = False
+        self.probing = False
+        self.deaf = False
+        self._venue, self._rule, self._emit, self._tally = venue, rule, emit, tally
+        self._held: deque[tuple[BookUpdate, int]] = deque()
+        self._position: tuple[int | None, int | None, int | None] = (None, None, None)
+        self._cadence = Cadence()
+        self._tape = Tape()
+        self._crossed_at: int | None = None
+        self._misses: deque[int] = deque(maxlen=MISSES)
+
+    @property
+    def held(self) -> int:
+        """How many updates wait for a whole book."""
+        return len(self._held)
+
+    # --- the book -------------------------------------------------------------------------------
+
+    def update(self, update: BookUpdate, ts_recv: int, now: int) -> None:
+        """Take one update of the venue."""
+        self._tally.decoded += 1
+        self._take(update, ts_recv, now)
+        if update.whole and self.state is State.LIVE:
+            self._release(now)
+
+    def _take(self, update: BookUpdate, ts_recv: int, now: int) -> None:
+        """Admit an update and do what the rule says."""
+        if update.whole and self.probing and self._answers_probe(update, ts_recv, now):
+            return
+        verdict = self._rule.admit(update)
+        if verdict is Verdict.APPLY:
+            self._apply(update, ts_recv, now)
+        elif verdict is Verdict.HOLD:
+            self._hold(update, ts_recv)
+        elif verdict is Verdict.GAP:
+            self._tally.dropped["not_live"] += 1
+            self.lose("gap", ts_recv)
+        else:
+            self._tally.dropped[_DROPS[verdict]] += 1
+            self.wants_book = self.wants_book or verdict is Verdict.OLD
+
+    def _answers_probe(self, update: BookUpdate, ts_recv: int, now: int) -> bool:
+        """Judge a book fetched because ours was silent: the same is quiet, a newer one was kept from us."""
+        mine = self._position[1]
+        if mine is None or update.last is None or update.ts_event is not None:
+            return False  # it came in band, and is taken as any whole book
+        self._tally.dropped["duplicate"] += 1
+        if update.last > mine:
+            self.deaf = True
+            self.lose("silent", ts_recv)
+        else:
+            self._awake(ts_recv, now)
+        return True
+
+    def _hold(self, update: BookUpdate, ts_recv: int) -> None:
+        """Keep an update for the splice; too many mean that the whole book does not come."""
+        if len(self._held) >= HELD_MAX:
+            self._drop_held("not_live")
+            self._rule.reset()
+            self._rule.admit(update)
+        self._held.append((update, ts_recv))
+
+    def _release(self, now: int) -> None:
+        """Take the held updates after the whole book, in order."""
+        while self._held:
+            update, ts_recv = self._held.popleft()
+            self._take(update, ts_recv, now)
+
+    def _drop_held(self, reason: str) -> None:
+        self._tally.dropped[reason] += len(self._held)
+        self._held.clear()
+
+    def _apply(self, update: BookUpdate, ts_recv: int, now: int) -> None:
+        """Put an admitted update into the book, verify it and emit it."""
+        bids, asks = update.bids, update.asks
+        if update.whole:
+            self.book.load(bids, asks)
+        else:
+            self.book.apply(bids, asks)
+        if self.depth is not None:
+            cut_bids, cut_asks = self.book.truncate(self.depth)
+            bids, asks = _joined(bids, cut_bids), _joined(asks, cut_asks)
+        if not self._verified(update, ts_recv, now):
+            self._tally.dropped["refused"] += 1
+            return
+        self._position = (update.first, update.last, update.ts_event)
+        self._awake(ts_recv, now)
+        if update.whole:
+            self._go_live(ts_recv)
+        else:
+            self._tally.deltas += 1
+            first, last, ts_event = self._position
+            self._emit(Delta(self._venue, self.instrument.name, bids, asks, first, last, ts_event, ts_recv))
+        self._watch_cross(ts_recv, now)
+
+    def _verified(self, update: BookUpdate, ts_recv: int, now: int) -> bool:
+        """Check the book against the venue's word; a miss makes it stale, too many make it unverified."""
+        said = self._rule.verify(update, self.book)
+        if said is None:
+            return True
+        if said:
+            self._tally.checksums_ok += 1
+            return True
+        self._tally.checksums_bad += 1
+        if self.flags & Flag.UNVERIFIED:
+            return True
+        self._misses.append(now)
+        if len(self._misses) == MISSES and now - self._misses[0] < MISS_NS:
+            self.flags |= Flag.UNVERIFIED
+        self.lose("checksum", ts_recv)
+        return False
+
+    def _go_live(self, ts_recv: int) -> None:
+        """Emit the whole book that was just applied, and the state it brings."""
+        self._tally.snapshots += 1
+        changed = self.state is not State.LIVE
+        self.wants_book = self.probing = False
+        if changed:
+            self.state, self.reason, self.since = State.LIVE, "", ts_recv
+        self._emit(self._snapshot(Made.VENUE, ts_recv))
+        if changed:
+            self._emit_status(ts_recv)
+
+    def _watch_cross(self, ts_recv: int, now: int) -> None:
+        """Flag a crossed book at once; one that stays crossed has lost something."""
+        crossed = self.book.crossed
+        if crossed != bool(self.flags & Flag.CROSSED):
+            self.flags ^= Flag.CROSSED
+            self._crossed_at = now if crossed else None
+            self._emit_status(ts_recv)
+
+    # --- trades ---------------------------------------------------------------------------------
+
+    def trade(self, trade: TradeUpdate, ts_recv: int) -> None:
+        """Take one trade: repeats are dropped, a hole in ids that step by one is told in the stream."""
+        self._tally.decoded += 1
+        missing = self._tape.admit(trade)
+        if missing is None:
+            self._tally.dropped["duplicate"] += 1
+            return
+        if missing:
+            self._tally.gaps += 1
+            self._emit_status(ts_recv, f"{missing} trades lost")
+        self._tally.trades += 1
+        name = self.instrument.name
+        self._emit(Trade(self._venue, name, trade.price, trade.size, trade.taker, trade.id, trade.ts_event, ts_recv))
+
+    def lost_trade(self, reason: str, ts_recv: int) -> None:
+        """Tell that a trade could not be taken."""
+        self._emit_status(ts_recv, f"trade refused: {reason}")
+
+    # --- state ----------------------------------------------------------------------------------
+
+    def lose(self, reason: str, ts_recv: int) -> None:
+        """The book can't be trusted: stale until a whole book comes, which is asked for."""
+        self._tally.gaps += 1
+        self.set_state(State.STALE, reason, ts_recv)
+        self.wants_book = True
+
+    def set_state(self, state: State, reason: str, ts_recv: int) -> None:
+        """Leave live, or change how; the book is forgotten and the change is told in the stream."""
+        self._rule.reset()
+        self._drop_held("not_live")
+        self.book.clear()
+        self.probing = False
+        self._position = (None, None, None)
+        self.flags &= Flag.UNVERIFIED
+        self._crossed_at = None
+        if (state, reason) != (self.state, self.reason):
+            self.state, self.reason, self.since = state, reason, ts_recv
+            self._emit_status(ts_recv)
+
+    def check(self, ts_recv: int, now: int) -> None:
+        """Judge by the clock: crossed for too long, or silent against its habit (late, and a probe)."""
+        if self.state is not State.LIVE:
+            return
+        if self._crossed_at is not None and now - self._crossed_at > CROSSED_NS:
+            self.lose("crossed", ts_recv)
+        elif not self.probing and self._cadence.late(now):
+            self.probing = self.wants_book = True
+            self.flags |= Flag.LATE
+            self._emit_status(ts_recv)
+
+    def _awake(self, ts_recv: int, now: int) -> None:
+        """Note a sign of life of the book."""
+        self._cadence.beat(now)
+        if self.flags & Flag.LATE:
+            self.flags &= ~Flag.LATE
+            self.probing = self.wants_book = False
+            self._emit_status(ts_recv)
+
+    def forgive(self) -> None:
+        """Trust checksums again, on a new connection."""
+        self.flags &= ~Flag.UNVERIFIED
+        self._misses.clear()
+
+    # --- entries that ingest makes --------------------------------------------------------------
+
+    def periodic(self, ts_recv: int) -> None:
+        """Emit the whole book as it stands, so that late readers can join; only of a live book."""
+        if self.state is State.LIVE:
+            self._tally.made["periodic"] += 1
+            self._emit(self._snapshot(Made.PERIODIC, ts_recv))
+
+    def bridge(self, ts_recv: int) -> list[Event]:
+        """Give what a new epoch starts with after `open`: the state, and the book if it is live."""
+        events: list[Event] = [self._status(ts_recv, None)]
+        self._tally.made["status"] += 1
+        if self.state is State.LIVE:
+            self._tally.made["bridge"] += 1
+            events.append(self._snapshot(Made.BRIDGE, ts_recv))
+        return events
+
+    def _snapshot(self, made: Made, ts_recv: int) -> Snapshot:
+        first, last, ts_event = self._position
+        return Snapshot(
+            self._venue,
+            self.instrument.name,
+            self.book.bids(),
+            self.book.asks(),
+            first,
+            last,
+            ts_event,
+            ts_recv,
+            made,
+            self.state,
+            int(self.flags),
+        )
+
+    def _status(self, ts_recv: int, note: str | None) -> Status:
+        reason = self.reason if note is None else note
+        return Status(self._venue, self.instrument.name, self.state, int(self.flags), reason, self.since, ts_recv)
+
+    def _emit_status(self, ts_recv: int, note: str | None = None) -> None:
+        self._tally.made["status"] += 1
+        self._emit(self._status(ts_recv, note))
+
+
+def _joined(levels: Levels, cut: Levels) -> Levels:
+    """Give the venue's levels and the removals that keep readers at the feed's depth."""
+    return np.concatenate((levels, cut)) if len(cut) else levels
