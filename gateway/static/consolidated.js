@@ -5,8 +5,7 @@ import { element, setData, setText, within } from "./dom.js";
 import { LadderTable } from "./ladder.js";
 import { glyph } from "./words.js";
 
-const FACTS = ["bid", "ask", "spread", "mid", "micro", "imbalance"];
-const WORDS = { micro: "microprice" };
+const FACTS = ["bid", "ask", "imbalance", "spread", "mid", "micro"];
 
 /**
  * In words, how a ladder is crossed: which bids stand above which asks, and by how much.
@@ -52,11 +51,11 @@ export class ConsolidatedPanel {
     this.crossed = element("p", "crossing");
     const list = element("dl", "facts");
     for (const name of FACTS) {
-      within(list, within(element("div", name), element("dt", "", WORDS[name] ?? name), within(element("dd"), this.facts[name])));
+      within(list, within(element("div", name), element("dt", "", name), within(element("dd"), this.facts[name])));
     }
     within(this.table.middle, list, this.crossed);
     this.body.replaceChildren(this.table.node);
-    setText(this.title, `${focus.instrument} consolidated`);
+    setText(this.title, `${focus.instrument} ladder`);
     this.chips = focus.venues.map((venue) => this.#chip(venue));
     this.legend.replaceChildren(...this.chips.map((chip) => chip.node));
   }
@@ -71,15 +70,22 @@ export class ConsolidatedPanel {
     const words = crossing(ladder.bids, ladder.asks);
     setText(this.crossed, words);
     setData(this.table.node, "crossed", words ? "yes" : "");
-    for (const chip of this.chips) this.#renderChip(chip);
+    const excluded = this.chips.map((chip) => this.#renderChip(chip)).filter(Boolean);
+    this.#tell(refusals.get(ladderChannel), excluded);
+  }
+
+  /** One line below: who quotes the level asked for, else what is left out, else what one may ask. */
+  #tell(refusal, excluded) {
     const { level, node } = this.asked ?? {};
     const resyncs = this.focus.resyncs.gap + this.focus.resyncs.checksum;
-    const rest = `hover or focus a level to see who quotes it${resyncs ? ` · ${resyncs} resyncs` : ""}`;
-    setText(this.detail, refusals.get(ladderChannel) ?? (level?.level ? composition(node.dataset.side, level.level) : rest));
+    const rest = excluded.length ? `excluded: ${excluded.join(", ")}` : "point at a level, or focus it, to read who quotes it";
+    const counted = resyncs ? ` · subscribed again ${resyncs}×` : "";
+    setText(this.detail, refusal ?? (level?.level ? composition(node.dataset.side, level.level) : rest + counted));
+    setData(this.detail, "kind", !level?.level && excluded.length ? "excluded" : "");
   }
 
   #renderQuote(quote, places) {
-    const bps = quote.bid && quote.ask ? ` (${basisPoints(quote.ask, quote.bid)} bps)` : "";
+    const bps = quote.bid && quote.ask ? ` · ${basisPoints(quote.ask, quote.bid)} bps` : "";
     const padded = (text) => (text ? padZeros(text, places) : "–");
     setText(this.facts.bid, padded(quote.bid));
     setText(this.facts.ask, padded(quote.ask));
@@ -93,13 +99,14 @@ export class ConsolidatedPanel {
   #chip(venue) {
     const index = this.market.venues.indexOf(venue);
     const mark = element("span", "mark");
-    return { venue, mark, node: within(element("li"), element("i", `swatch venue-${index}`), element("span", "", venue), mark) };
+    return { venue, mark, node: within(element("li"), element("i", `swatch venue-${index}`), element("span", "name", venue), mark) };
   }
 
   #renderChip({ venue, node, mark }) {
     const state = this.focus.inputs[venue]?.st ?? this.market.cell(this.focus.instrument, venue)?.state ?? "connecting";
     setData(node, "state", state);
-    setText(mark, state === "live" ? "" : `${glyph(state)} ${state}, excluded`);
+    setText(mark, state === "live" ? "" : glyph(state));
+    return state === "live" ? "" : `${venue} (${state})`;
   }
 
   #ask(target) {

@@ -3,6 +3,9 @@
 import { compare, fractionDigits, padBlanks, padZeros, toText, toUnits } from "./decimals.js";
 import { element, setData, setSpan, setText, within } from "./dom.js";
 
+const LONG_ALL = 44; // digits in a row of the consolidated ladder from which a smaller face is needed
+const LONG_ONE = 23; // and in a venue's
+
 /**
  * Cumulative sizes, best first, exact.
  * @param {Array<{size: string}>} levels
@@ -22,13 +25,14 @@ export class LadderTable {
   constructor(caption, venues = []) {
     this.venues = venues;
     this.sizePlaces = 0;
+    this.widths = { price: 0, size: 0, total: 0 };
     this.count = 0;
     this.middle = element("td", "middle");
     this.asks = element("tbody", "asks");
     this.bids = element("tbody", "bids");
     const between = within(element("tbody", "between"), within(element("tr"), this.middle));
     const title = element("caption", "unseen", caption);
-    this.node = within(element("table", "levels"), title, this.#head(), this.asks, between, this.bids);
+    this.node = within(element("table", "levels"), title, this.#columns(), this.#head(), this.asks, between, this.bids);
     this.rows = { asks: [], bids: [] };
   }
 
@@ -56,11 +60,18 @@ export class LadderTable {
       if (this.venues.length) cumulative[side] = cumulate(shown[side], decimals);
       this.#widen(shown[side], cumulative[side]);
     }
+    this.#fit(places, shown, cumulative);
     const peak = Math.max(1e-12, ...[...shown.bids, ...shown.asks].map((level) => Number(level.size)));
     for (const side of ["bids", "asks"]) {
       this.rows[side].forEach((row, depth) => this.#show(row, shown[side][depth], cumulative[side]?.[depth], { places, peak }));
       this.#markCrossing(side, shown[side], crossing[side]);
     }
+  }
+
+  #columns() {
+    this.columns = { price: element("col"), size: element("col"), total: element("col") };
+    const columns = this.venues.length ? [...Object.values(this.columns), element("col")] : [this.columns.price, this.columns.size];
+    return within(element("colgroup"), ...columns);
   }
 
   #head() {
@@ -108,6 +119,25 @@ export class LadderTable {
       const crosses = level && opposite && compare(level.price, opposite.price) * (side === "bids" ? 1 : -1) >= 0;
       setData(row.node, "crosses", crosses ? "yes" : "");
     });
+  }
+
+  /** Columns are as wide as their longest number so far, so that no digit is cut off and none jumps. */
+  #fit(places, shown, cumulative) {
+    const longest = (texts, places) => Math.max(0, ...texts.map((text) => padBlanks(text, places).length));
+    const levels = [...shown.bids, ...shown.asks];
+    const totals = [...(cumulative.bids ?? []), ...(cumulative.asks ?? [])];
+    const now = {
+      price: longest(levels.map((level) => level.price), places),
+      size: longest(levels.map((level) => level.size), this.sizePlaces),
+      total: longest(totals, this.sizePlaces),
+    };
+    for (const [name, width] of Object.entries(now)) {
+      if (width <= this.widths[name]) continue;
+      this.widths[name] = width;
+      this.columns[name].style.width = name === "size" && !this.venues.length ? "" : `calc(${width}ch + 12px)`;
+    }
+    const all = this.widths.price + this.widths.size + this.widths.total;
+    setData(this.node, "long", all > (this.venues.length ? LONG_ALL : LONG_ONE) ? "yes" : "");
   }
 
   /** Places only grow, so that columns do not jump. */

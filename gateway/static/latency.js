@@ -21,9 +21,14 @@ export function summaryOf(hop, by) {
   return hop.by?.[by] ?? null;
 }
 
+/** The whole way first, then hop by hop. */
+function rank({ hop }) {
+  return hop === "total" ? 0 : hop === "engine" ? 1 : 2;
+}
+
 export class LatencyPanel {
   /**
-   * @param {{body: HTMLElement, path: HTMLElement, by: HTMLSelectElement}} nodes
+   * @param {{table: HTMLTableElement, path: HTMLElement, by: HTMLSelectElement}} nodes
    * @param {function(): void} onChoose asks for a render
    */
   constructor(nodes, onChoose) {
@@ -46,24 +51,26 @@ export class LatencyPanel {
 
   /** Show the gateway's hops and then the page's own. */
   render(pageHops) {
-    for (const hop of [...this.hops, ...pageHops]) this.#renderHop(hop);
+    const [here, gateway] = [this.table.tBodies[1], this.table.tBodies[0]];
+    for (const hop of [...this.hops].sort((one, other) => rank(one) - rank(other))) this.#renderHop(hop, gateway);
+    for (const hop of pageHops) this.#renderHop(hop, here);
     this.#renderPath();
   }
 
-  #renderHop(hop) {
-    const row = this.rows.get(hop.hop) ?? this.#build(hop.hop);
+  #renderHop(hop, body) {
+    const row = this.rows.get(hop.hop) ?? this.#build(hop.hop, body);
     const summary = summaryOf(hop, this.by.value);
     setData(row.node, "empty", summary ? "" : "yes");
     for (const name of PERCENTILES) setText(row[name], summary ? duration(summary[name]) : "–");
     setText(row.what, hop.what ?? "");
     row.what.title = `${hop.what ?? ""} From ${hop.from} to ${hop.to}; clock: ${hop.clock}.`;
-    const samples = summary ? `n ${summary.count.toLocaleString("en")} in ${Math.round(summary.window_s)} s` : "no sample";
+    const samples = summary ? `· n ${summary.count.toLocaleString("en")} in ${Math.round(summary.window_s)} s` : "· no sample";
     setText(row.samples, samples);
     setSpan(row.bar, summary ? position(summary.p50) : 0, summary ? position(summary.p99) : 0);
   }
 
-  #build(hop) {
-    const row = { name: element("span", "hop", hop), what: element("p", "what"), samples: element("span", "samples"), bar: element("i", "range") };
+  #build(hop, body) {
+    const row = { name: element("span", "hop", hop), what: element("span", "what"), samples: element("span", "samples"), bar: element("i", "range") };
     const title = element("th");
     title.scope = "row";
     const step = PATH.indexOf(hop);
@@ -71,11 +78,11 @@ export class LatencyPanel {
     within(title, swatch, row.name);
     const numbers = PERCENTILES.map((name) => (row[name] = element("td", name)));
     const track = within(element("div", "track"), row.bar);
-    const told = within(element("td", "told"), row.what, row.samples, track);
+    const told = within(element("td", "told"), within(element("p"), row.what, " ", row.samples), track);
     told.colSpan = PERCENTILES.length + 1;
     row.node = within(element("tr", "numbers"), title, ...numbers);
     row.second = within(element("tr", "meaning"), told);
-    this.body.append(row.node, row.second);
+    body.append(row.node, row.second);
     this.rows.set(hop, row);
     return row;
   }

@@ -19,6 +19,7 @@ const AGES_MS = 500; // ages grow though no frame comes; this often is read easi
 const SMALL = matchMedia("(max-width: 899px)");
 const MIN_ROWS = 5;
 const MAX_ROWS = 25; // the subscribed depth
+const HEADER_PX = 29; // each venue ladder carries its own
 
 const byId = (id) => document.getElementById(id);
 
@@ -67,7 +68,7 @@ class Page {
     this.books = new VenuePanels({ title: byId("books-title"), body: byId("books") }, market);
     const tape = { title: byId("trades-title"), box: byId("tape-box"), newer: byId("trades-new"), body: byId("tape").tBodies[0] };
     this.tape = new Tape(tape, market, () => this.#mark("trades"));
-    const hops = { body: byId("hops").tBodies[0], path: byId("path"), by: byId("latency-by") };
+    const hops = { table: byId("hops"), path: byId("path"), by: byId("latency-by") };
     this.latency = new LatencyPanel(hops, () => this.#mark("latency"));
     byId("picker").replaceChildren(...market.instruments.map(({ name }) => new Option(name, name)));
   }
@@ -210,7 +211,7 @@ class Page {
 function rowsThatFit() {
   const style = getComputedStyle(document.documentElement);
   const row = parseInt(style.getPropertyValue("--row"), 10);
-  const body = byId("ladder-body").clientHeight || byId("books").clientHeight;
+  const body = byId("ladder-body").clientHeight || byId("books").clientHeight - HEADER_PX;
   const taken = parseInt(style.getPropertyValue("--ladder-taken"), 10);
   return Math.max(MIN_ROWS, Math.min(MAX_ROWS, Math.floor((body - taken) / row / 2)));
 }

@@ -4,7 +4,8 @@ import { fractionDigits, padBlanks, padZeros } from "./decimals.js";
 import { element, setData, setText, within } from "./dom.js";
 import { clock } from "./words.js";
 
-const KEPT = 200; // what one can scroll back through
+const KEPT = 100; // what one can scroll back through
+const LONG = 21; // digits of price and size from which a smaller face is needed
 const TAKERS = { b: "▲ buy", s: "▼ sell" };
 
 /** What the tape holds, newest first. Pure. */
@@ -53,6 +54,7 @@ export class Tape {
     this.market = market;
     this.reading = { pointer: false, focus: false };
     this.rows = [];
+    this.columns = { price: this.body.parentElement.querySelector(".price"), size: this.body.parentElement.querySelector(".size") };
     this.box.addEventListener("pointerenter", (event) => this.#read("pointer", event.pointerType === "mouse"));
     this.box.addEventListener("pointerleave", () => this.#read("pointer", false, onResume));
     this.box.addEventListener("focusin", () => this.#read("focus", true));
@@ -67,6 +69,7 @@ export class Tape {
     this.trades = new Trades();
     this.frozenAt = null;
     this.shown = [];
+    this.widths = { price: 0, size: 0 };
     setText(this.title, `${instrument} trades`);
   }
 
@@ -90,7 +93,7 @@ export class Tape {
   }
 
   #build() {
-    const cells = ["time", "venue", "taker", "price", "size"].map((name) => element("td", name));
+    const cells = ["time", "from", "taker", "price", "size"].map((name) => element("td", name));
     const node = within(element("tr"), ...cells);
     this.body.append(node);
     return { node, cells };
@@ -103,6 +106,17 @@ export class Tape {
       ? [entry.note, "", "", "", ""]
       : [clock(entry.us, true), entry.venue, TAKERS[entry.taker] ?? "?", padZeros(entry.price, places), padBlanks(entry.size, this.trades.sizePlaces)];
     cells.forEach((cell, index) => setText(cell, texts[index]));
+    this.#fit({ price: texts[3].length, size: texts[4].length });
+  }
+
+  /** Columns are as wide as their longest number so far: no digit is cut off, none jumps. */
+  #fit(widths) {
+    for (const [name, width] of Object.entries(widths)) {
+      if (width <= this.widths[name]) continue;
+      this.widths[name] = width;
+      this.columns[name].style.width = `calc(${width}ch + ${name === "size" ? 14 : 8}px)`;
+    }
+    setData(this.body.parentElement, "long", this.widths.price + this.widths.size > LONG ? "yes" : "");
   }
 
   #read(how, on, then = () => {}) {

@@ -59,14 +59,15 @@ export class TopBar {
     const { live, all, state } = this.market.liveOf(venue);
     setData(chip.node, "state", live === all ? "live" : live === 0 ? state : "part");
     setText(chip.mark, live === all ? glyph("live") : glyph(state));
-    setText(chip.count, `${live}/${all} live`);
+    setText(chip.count, `${live}/${all}`);
   }
 
   #build(venue) {
     const mark = element("span", "mark");
     mark.ariaHidden = "true";
     const count = element("span", "count");
-    const node = within(element("li"), mark, element("span", "name", venue), count);
+    const word = element("span", "count word", "live");
+    const node = within(element("li"), mark, element("span", "name", venue), count, word);
     this.list.append(node);
     this.venues.set(venue, { node, mark, count });
     return this.venues.get(venue);

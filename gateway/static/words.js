@@ -1,7 +1,7 @@
 /** How the page words and draws states, ages, instants and durations. Pure. */
 
 const GLYPHS = { live: "●", syncing: "◔", connecting: "○", stale: "▲", halted: "■", delisted: "✕" };
-const SHORT_FLAGS = { late: "late", unverified: "unver.", crossed: "cross", conflated: "confl." };
+const SHORT_FLAGS = { crossed: "cross", late: "late", conflated: "confl", unverified: "unver" }; // weightiest first
 const SECOND_MS = 1_000;
 
 /** The shape that stands for a state, so that colour is never alone. */
@@ -9,9 +9,11 @@ export function glyph(state) {
   return GLYPHS[state] ?? "?";
 }
 
-/** Flags for a narrow column. */
+/** Flags for a narrow column: the weightiest, and a sign that there are more. */
 export function shortFlags(flags) {
-  return flags.map((flag) => SHORT_FLAGS[flag] ?? flag).join(" ");
+  const order = Object.keys(SHORT_FLAGS);
+  const [first] = [...flags].sort((one, other) => order.indexOf(one) - order.indexOf(other));
+  return (SHORT_FLAGS[first] ?? first ?? "") + (flags.length > 1 ? "+" : "");
 }
 
 /** An age that does not flicker: tenths of a second up to ten, then seconds, minutes, hours. */
