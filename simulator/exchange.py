@@ -1,0 +1,182 @@
+"""One simulated venue: its markets in motion, who is subscribed to what, and an outbox of what to send to whom."""
+
+from __future__ import annotations
+
+from simulator.dialect import Dialect
+from simulator.faults import FaultLog
+from simulator.market import Listing, Market, Reference
+from simulator.oracle import Oracle, digest, position
+from simulator.tamper import Tamper
+from simulator.texts import SECOND_NS
+from simulator.topic import BOOK, Client, Close, Desk, Effect, Frame, Topic
+
+BEHIND_NS = SECOND_NS // 2  # markets that are later than this skip steps instead of catching up
+PHASES = 16  # topics of one cadence are spread over it
+
+
+class Exchange:
+    """The state of one venue. Everything it wants done to sockets is appended to `outbox`, in order."""
+
+    def __init__(self, dialect: Dialect, oracle: Oracle, faults: FaultLog) -> None:
+        """Start without instruments."""
+        self.dialect = dialect
+        self.desks: dict[str, Desk] = {}
+        self.by_symbol: dict[str, Desk] = {}
+        self.clients: dict[int, Client] = {}
+        self.outbox: list[tuple[Client, Effect]] = []
+        self.tamper = Tamper(self, faults)
+        self.frames = 0  # handed to sockets
+        self.now = 0  # the instant of the call in progress
+        self.memory: dict[str, object] = {}  # the dialect's own
+        self._oracle = oracle
+        self._awake: list[Desk] = []
+
+    def list_instrument(self, instrument: str, symbol: str, reference: Reference, seed: int, interval: int) -> None:
+        """Open a market of this instrument that steps once in that many nanoseconds."""
+        base = instrument.split("-", maxsplit=1)[0]
+        prices, sizes = self.dialect.decimals.get(base, self.dialect.other_decimals)
+        market = Market(self.dialect.venue, Listing(instrument, symbol, prices, sizes), reference, seed)
+        desk = Desk(market, interval)
+        self.desks[instrument] = desk
+        self.by_symbol[symbol] = desk
+
+    # What the service calls.
+
+    def connect(self, number: int, path: str, now: int) -> Client:
+        """Take a new connection in and greet it."""
+        client = Client(number, self.dialect.venue, path, now, ts_sent=now)
+        self.clients[number] = client
+        self.dialect.open(self, client, now)
+        return client
+
+    def disconnect(self, client: Client) -> None:
+        """Forget a connection and its subscriptions."""
+        self.clients.pop(client.number, None)
+        for name in list(client.topics):
+            self.unsubscribe(client, name)
+
+    def receive(self, client: Client, text: str, now: int) -> None:
+        """Hand a client's text to the dialect, unless a fault has made the socket silent."""
+        if not client.silent:
+            self.dialect.receive(self, client, text, now)
+
+    def beat(self, now: int) -> None:
+        """Do what is done about once a second: heartbeats, and connections that are too old."""
+        limit = self.dialect.max_age_ns
+        for client in list(self.clients.values()):
+            if limit is not None and now - client.ts_opened > limit:
+                self.close(client, 1000, "maximum age")
+            elif not client.silent:
+                self.dialect.beat(self, client, now)
+
+    def advance(self, now: int) -> None:
+        """Move the markets that are due and publish the topics that are."""
+        for desk in self._awake:
+            if now - desk.due > BEHIND_NS:
+                desk.due = now
+            while desk.due <= now:
+                desk.due += desk.interval
+                self.step(desk, now)
+            for topic in desk.topics.values():
+                if topic.interval and topic.due <= now:
+                    topic.due += topic.interval * (1 + (now - topic.due) // topic.interval)
+                    self.flush(topic, now)
+
+    def step(self, desk: Desk, now: int) -> None:
+        """Move one market once; topics without a cadence publish at once."""
+        step = desk.market.step()
+        desk.sequence += len(step.bids) + len(step.asks)
+        desk.recent.extend((trade, now) for trade in step.trades)
+        for topic in desk.topics.values():
+            topic.collect(step)
+            if not topic.interval:
+                self.flush(topic, now)
+
+    def settle(self, now: int) -> None:
+        """Publish everything that waits for its cadence."""
+        for desk in self._awake:
+            for topic in desk.topics.values():
+                self.flush(topic, now)
+
+    # What dialects call.
+
+    def flush(self, topic: Topic, now: int) -> None:
+        """Publish what has happened to a topic, if anything has."""
+        if topic.pending():
+            self.dialect.publish(self, topic, now)
+            topic.clear()
+
+    def subscribe(
+        self, client: Client, name: str, desk: Desk, kind: str, interval: int, depth: int | None = None
+    ) -> Topic:
+        """Add a client to a topic, which is made if it is the first; the market wakes with its first topic."""
+        topic = desk.topics.get(name)
+        if topic is None:
+            topic = Topic(name, kind, desk, interval, depth)
+            topic.due = desk.due + interval * (len(self._awake) % PHASES) // PHASES
+            if not desk.topics:
+                self._awake.append(desk)
+            desk.topics[name] = topic
+        topic.clients[client.number] = client
+        client.topics[name] = topic
+        client.muted.discard(name)
+        return topic
+
+    def unsubscribe(self, client: Client, name: str) -> bool:
+        """Take a client off a topic; tells whether it was on it."""
+        topic = client.topics.pop(name, None)
+        if topic is not None:
+            topic.clients.pop(client.number, None)
+        return topic is not None
+
+    def publish(self, topic: Topic, frame: Frame) -> None:
+        """Send a topic's frame to its subscribers, by way of the faults that wait for one."""
+        if topic.armed:
+            self.tamper.pass_on(topic, frame)
+        else:
+            for client, body in self.rendered(topic, frame):
+                self.send(client, body)
+
+    def rendered(self, topic: Topic, frame: Frame) -> list[tuple[Client, bytes]]:
+        """Give what each subscriber that may hear of it gets; numbers the frames where the venue does."""
+        render = self.dialect.render
+        return [
+            (client, frame.body if render is None else render(client, topic, frame))
+            for client in topic.clients.values()
+            if not client.silent and topic.name not in client.muted
+        ]
+
+    def send(self, client: Client, body: bytes) -> None:
+        """Put one frame into the outbox."""
+        if not client.silent:
+            self.frames += 1
+            self.outbox.append((client, body))
+
+    def close(self, client: Client, code: int | None, reason: str = "") -> None:
+        """End a connection; without a code its TCP connection is dropped."""
+        self.outbox.append((client, Close(code, reason)))
+
+    def witness(self, topic: Topic, sequence: int | None, ts_event: int | None) -> None:
+        """Tell the oracle that the true book is at this position; as deep as the feed shows and can be verified."""
+        if topic.clients:
+            depth = self.dialect.verified if topic.depth is None else min(self.dialect.verified, topic.depth)
+            self.witness_book(topic.desk, depth, sequence, ts_event)
+
+    def witness_book(self, desk: Desk, depth: int, sequence: int | None, ts_event: int | None) -> None:
+        """Tell the oracle that an instrument's true book is at this position."""
+        value = digest(desk.market.bids.top(depth), desk.market.asks.top(depth), depth)
+        self._oracle.record(self.dialect.venue, desk.instrument, position(sequence, ts_event), value)
+
+    def refuses(self, desk: Desk, client: Client, now: int) -> bool:
+        """Tell whether a fault wants this subscription refused; each such fault says so once."""
+        return self.tamper.refuse(desk, client, now)
+
+    # What reports and faults ask.
+
+    def watched(self) -> set[str]:
+        """Give the instruments whose book has a subscriber."""
+        return {name for name, desk in self.desks.items() if desk.watched()}
+
+    def books_of(self, client: Client) -> list[str]:
+        """Give the instruments whose book this connection is subscribed to."""
+        return sorted({topic.desk.instrument for topic in client.topics.values() if topic.kind == BOOK})

@@ -1,0 +1,264 @@
+"""Faults at work on one venue: frames lost, repeated, swapped or broken; sockets cut or silenced; requests refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from simulator.dialect import GAP, UNDETECTABLE
+from simulator.faults import KINDS, Fault, FaultLog, Kind
+from simulator.texts import SECOND_NS
+from simulator.topic import BOOK, TRADES, Client, Desk, Frame, Topic
+
+if TYPE_CHECKING:
+    from simulator.exchange import Exchange
+
+PATIENCE_NS = 2 * SECOND_NS  # how long a fault waits for a book that no other fault is busy with
+RETRY_AFTER_S = 1
+TRICK_CALM_S = 3.0
+
+Sendings = list[tuple[Client, bytes]]
+
+
+@dataclass(slots=True, eq=False)
+class Armed:
+    """A fault that waits for frames of one topic; `lost` is the first frame a consumer has not seen in its place."""
+
+    fault: Fault
+    left: int
+    lost: Frame | None = None
+    held: Sendings = field(default_factory=list)
+
+
+class Tamper:
+    """What goes wrong at one venue. The truth is not its business: the oracle has been told before."""
+
+    def __init__(self, exchange: Exchange, log: FaultLog) -> None:
+        """Start with nothing wrong."""
+        self._exchange = exchange
+        self._log = log
+        self._waiting: list[tuple[Fault, int]] = []  # with the instant from which it is not choosy any more
+        self._requests: list[Armed] = []  # refuse, rest_429, stale_snapshot
+        self._muted: list[tuple[int, Client, str]] = []
+        self._busy: dict[str, int] = {}  # until when a book is left alone, by instrument
+
+    def inject(self, fault: Fault, now: int) -> None:
+        """Take a fault; it happens as soon as there is something it can happen to."""
+        if fault.kind in ("refuse", "rest_429", "stale_snapshot"):
+            self._requests.append(Armed(fault, fault.count))
+        elif fault.instruments:
+            for name in fault.instruments:
+                self._waiting.append((_only(fault, name), now))
+        else:
+            self._waiting.append((fault, now + PATIENCE_NS))
+
+    def tick(self, now: int) -> None:
+        """Let waiting faults happen and timed ones end."""
+        self._waiting = [
+            (fault, patience) for fault, patience in self._waiting if not self._start(fault, patience, now)
+        ]
+        for _, client, name in [one for one in self._muted if one[0] <= now]:
+            client.muted.discard(name)
+        self._muted = [one for one in self._muted if one[0] > now]
+
+    # Starting.
+
+    def _start(self, fault: Fault, patience: int, now: int) -> bool:
+        """Begin one fault; tells whether it could."""
+        desk = self._choose(fault, now, choosy=now < patience)
+        if desk is None:
+            return False
+        trick = self._exchange.dialect.tricks.get(fault.kind)
+        if trick is not None:
+            clients = _clients(desk)
+            if not trick.act(self._exchange, desk, now):
+                return False
+            names = self._books(clients) if trick.scope == "socket" else [desk.instrument]
+            self._note(fault, names, now, Kind(trick.expect, trick.scope, TRICK_CALM_S))
+        elif fault.kind == "silent_book":
+            self._silence_book(fault, desk, now)
+        elif KINDS[fault.kind].scope == "socket":
+            self._break_sockets(fault, desk, now)
+        else:
+            kind = TRADES if fault.kind == "drop_trade" else BOOK
+            topic = next(topic for topic in desk.topics.values() if topic.kind == kind and topic.clients)
+            topic.armed.append(Armed(fault, fault.count))
+            self._calm([desk.instrument], now, KINDS[fault.kind].calm_s)
+        return True
+
+    def _choose(self, fault: Fault, now: int, *, choosy: bool) -> Desk | None:
+        """Find an instrument the fault can happen to."""
+        desks = self._exchange.desks
+        if fault.instruments:
+            candidates = [desks[name] for name in fault.instruments if name in desks]
+        else:
+            candidates = sorted(desks.values(), key=lambda desk: self._busy.get(desk.instrument, 0))
+        for desk in candidates:
+            wanted = TRADES if fault.kind == "drop_trade" else BOOK
+            heard = any(topic.kind == wanted and _heard(topic) for topic in desk.topics.values())
+            names = self._concerned(fault, desk)
+            if heard and not (choosy and any(self._busy.get(name, 0) > now for name in names)):
+                return desk
+        return None
+
+    def _concerned(self, fault: Fault, desk: Desk) -> list[str]:
+        """Give the books that a fault at this instrument is going to concern."""
+        trick = self._exchange.dialect.tricks.get(fault.kind)
+        scope = KINDS[fault.kind].scope if trick is None else trick.scope
+        wide = scope == "socket" or (self._exchange.dialect.numbered and fault.kind not in ("silent_book", "duplicate"))
+        return self._books(_clients(desk)) if wide else [desk.instrument]
+
+    def _silence_book(self, fault: Fault, desk: Desk, now: int) -> None:
+        """Stop one book while its socket goes on: until it is subscribed to again, or, where that shows, for a time."""
+        for topic in desk.topics.values():
+            for client in topic.clients.values() if topic.kind == BOOK else ():
+                client.muted.add(topic.name)
+                if not self._exchange.dialect.numbered:
+                    self._muted.append((now + int(fault.seconds * SECOND_NS), client, topic.name))
+        self._note(fault, [desk.instrument], now)
+
+    def _break_sockets(self, fault: Fault, desk: Desk, now: int) -> None:
+        """Cut, close or silence the sockets that carry a book."""
+        clients = _clients(desk)
+        self._note(fault, self._books(clients), now)
+        for client in clients:
+            if fault.kind == "silent_socket":
+                client.silent = True
+            else:
+                self._exchange.close(client, None if fault.kind == "cut" else 1001, "going away")
+
+    # Frames.
+
+    def pass_on(self, topic: Topic, frame: Frame) -> None:
+        """Send a frame as the first fault that waits for one of this topic lets it through."""
+        sendings = self._exchange.rendered(topic, frame)
+        if sendings:
+            armed = topic.armed[0]
+            if self._tamper(armed, topic, frame, sendings):
+                topic.armed.remove(armed)
+
+    def _tamper(self, armed: Armed, topic: Topic, frame: Frame, sendings: Sendings) -> bool:
+        """Do to one frame what the fault says; tells whether the fault is over."""
+        kind = armed.fault.kind
+        if kind == "duplicate":
+            self._send(topic, sendings + sendings)
+        elif kind == "corrupt_checksum" and self._exchange.dialect.spoil is not None:
+            self._send(topic, [(client, self._exchange.dialect.spoil(body)) for client, body in sendings])
+        elif kind == "reorder":
+            return self._swap(armed, topic, frame, sendings)
+        else:
+            return self._lose(armed, topic, frame, sendings)
+        armed.left -= 1
+        self._note_topic(armed.fault, topic)
+        return armed.left <= 0
+
+    def _lose(self, armed: Armed, topic: Topic, frame: Frame, sendings: Sendings) -> bool:
+        """Lose frames (or break the first); where only content shows a loss, until it does show."""
+        reveals = self._exchange.dialect.reveals if topic.kind == BOOK else None
+        if armed.lost is None:
+            if reveals is not None and not reveals(frame, None):
+                self._send(topic, sendings)
+                return False
+            armed.lost = frame
+            self._note_topic(armed.fault, topic)
+            if armed.fault.kind == "truncate":
+                self._send(topic, [(client, body[: len(body) * 2 // 3]) for client, body in sendings])
+        elif armed.left <= 0 and (reveals is None or reveals(armed.lost, frame)):
+            self._send(topic, sendings)
+            return True
+        armed.left -= 1
+        return armed.left <= 0 and reveals is None
+
+    def _swap(self, armed: Armed, topic: Topic, frame: Frame, sendings: Sendings) -> bool:
+        """Send the next two frames in the wrong order, if that shows."""
+        reveals = self._exchange.dialect.reveals
+        if armed.lost is None:
+            if reveals is not None and not reveals(frame, None):
+                self._send(topic, sendings)
+            else:
+                armed.lost, armed.held = frame, sendings
+            return False
+        shows = reveals is None or reveals(armed.lost, frame)
+        self._send(topic, sendings + armed.held if shows else armed.held + sendings)
+        armed.lost, armed.held = None, []
+        if shows:
+            self._note_topic(armed.fault, topic)
+        return shows
+
+    def _send(self, topic: Topic, sendings: Sendings) -> None:
+        """Send to those that still are subscribed."""
+        for client, body in sendings:
+            if client.topics.get(topic.name) is topic:
+                self._exchange.send(client, body)
+
+    # Requests.
+
+    def refuse(self, desk: Desk, client: Client, now: int) -> bool:
+        """Tell whether a subscription is to be refused."""
+        return self._take("refuse", desk, now)
+
+    def too_many_requests(self, desk: Desk, now: int) -> int | None:
+        """Give the seconds to wait if a request is to be answered by 429."""
+        return RETRY_AFTER_S if self._take("rest_429", desk, now) else None
+
+    def stale_snapshot(self, desk: Desk, now: int) -> bool:
+        """Tell whether a request is to be answered by the last snapshot again."""
+        return self._take("stale_snapshot", desk, now)
+
+    def _take(self, kind: str, desk: Desk, now: int) -> bool:
+        """Use up one of the faults that wait for a request."""
+        for armed in self._requests:
+            if armed.fault.kind == kind and armed.fault.instruments in ((), (desk.instrument,)):
+                armed.left -= 1
+                if armed.left <= 0:
+                    self._requests.remove(armed)
+                self._note(armed.fault, [desk.instrument], now)
+                return True
+        return False
+
+    # The log.
+
+    def _note_topic(self, fault: Fault, topic: Topic) -> None:
+        """Log a fault that happened to a frame; a numbered connection loses all its books by it."""
+        names = [topic.desk.instrument]
+        dialect = self._exchange.dialect
+        expect = dialect.expects.get(fault.kind, KINDS[fault.kind].expect)
+        kind = Kind(expect, KINDS[fault.kind].scope, KINDS[fault.kind].calm_s)
+        if dialect.numbered and expect == GAP:
+            names = self._books(topic.clients.values())
+            kind = Kind(GAP, "socket", kind.calm_s)
+        elif fault.kind == "drop_trade" and not dialect.trade_ids:
+            kind = Kind(UNDETECTABLE, kind.scope, kind.calm_s)
+        self._note(fault, names, self._exchange.now, kind)
+
+    def _note(self, fault: Fault, names: list[str], now: int, kind: Kind | None = None) -> None:
+        """Log a fault and leave its books alone for a while."""
+        kind = kind or KINDS[fault.kind]
+        self._calm(names, now, kind.calm_s)
+        self._log.add(fault.kind, self._exchange.dialect.venue, names, now, kind.expect, kind.scope)
+
+    def _calm(self, names: list[str], now: int, calm_s: float) -> None:
+        """Leave books alone for a while."""
+        for name in names:
+            self._busy[name] = max(self._busy.get(name, 0), now + int(calm_s * SECOND_NS))
+
+    def _books(self, clients: Iterable[Client]) -> list[str]:
+        """Give the books that these connections carry."""
+        return sorted({name for client in clients for name in self._exchange.books_of(client)})
+
+
+def _only(fault: Fault, name: str) -> Fault:
+    """Give the fault for one of its instruments."""
+    return Fault(fault.at_s, fault.kind, fault.venue, (name,), fault.count, fault.seconds)
+
+
+def _clients(desk: Desk) -> list[Client]:
+    """Give the connections that carry a book."""
+    found = {c.number: c for topic in desk.topics.values() if topic.kind == BOOK for c in topic.clients.values()}
+    return list(found.values())
+
+
+def _heard(topic: Topic) -> bool:
+    """Tell whether anyone would receive a frame of the topic."""
+    return any(not client.silent and topic.name not in client.muted for client in topic.clients.values())
