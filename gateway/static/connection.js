@@ -8,6 +8,8 @@ const SILENCE_MS = 5_000; // the gateway beats each second; five missed beats ar
 const PING_MS = 5_000;
 const BACKOFF_FLOOR_MS = 500;
 const BACKOFF_CAP_MS = 20_000;
+const SETTLE_MS = 400; // at most three requests each: below the gateway's ten a second
+const RETRY_MS = 1_000; // after an answer that says: not now
 const REFUSED_FROM = 4400; // close codes from here on mean: do not come back unasked
 
 /**
@@ -29,10 +31,11 @@ export function isRefusal(code) {
  * What to send to get from one set of channels to another, grouped by depth and rate.
  * @param {Map<string, {depth: number, rate_ms: number}>} from
  * @param {Map<string, {depth: number, rate_ms: number}>} to
+ * @param {Set<string>} [again] channels to drop and ask for again though nothing changed
  * @returns {Array<object>} requests without ids
  */
-export function requestsBetween(from, to) {
-  const same = (ch) => to.get(ch)?.depth === from.get(ch)?.depth && to.get(ch)?.rate_ms === from.get(ch)?.rate_ms;
+export function requestsBetween(from, to, again = new Set()) {
+  const same = (ch) => !again.has(ch) && to.get(ch)?.depth === from.get(ch)?.depth && to.get(ch)?.rate_ms === from.get(ch)?.rate_ms;
   const leaving = [...from.keys()].filter((ch) => !same(ch));
   const groups = new Map();
   for (const [ch, { depth, rate_ms }] of to) {
@@ -50,8 +53,12 @@ export class Connection {
   #socket = null;
   #wanted = new Map();
   #held = new Map();
+  #again = new Set();
+  #sent = new Map();
+  #settledMs = -Infinity;
   #nextId = 1;
   #attempt = 0;
+  #pauseMs = undefined;
   #timers = {};
 
   /**
@@ -85,24 +92,44 @@ export class Connection {
    */
   want(channels) {
     this.#wanted = channels;
-    if (this.state === "open") this.#settle();
+    this.#settleSoon();
   }
 
   /** Drop one channel and ask for it again: its next frame is a snapshot. */
   renew(channel) {
-    const terms = this.#held.get(channel);
-    if (!terms || this.state !== "open") return;
-    this.#send({ op: "unsubscribe", ch: [channel] });
-    this.#send({ op: "subscribe", ch: [channel], ...terms });
+    if (!this.#held.has(channel)) return;
+    this.#again.add(channel);
+    this.#settleSoon();
+  }
+
+  /** Many wishes in a row cost one exchange: the first at once, the others together a little later. */
+  #settleSoon() {
+    if (this.state !== "open") return;
+    clearTimeout(this.#timers.settle);
+    const wait = this.#settledMs + SETTLE_MS - performance.now();
+    if (wait <= 0) this.#settle();
+    else this.#timers.settle = setTimeout(() => this.#settle(), wait);
   }
 
   #settle() {
-    for (const request of requestsBetween(this.#held, this.#wanted)) this.#send(request);
+    this.#settledMs = performance.now();
+    for (const request of requestsBetween(this.#held, this.#wanted, this.#again)) this.#send(request);
     this.#held = new Map(this.#wanted);
+    this.#again.clear();
   }
 
   #send(request) {
-    this.#socket.send(JSON.stringify({ ...request, id: this.#nextId++ }));
+    const id = this.#nextId++;
+    if (request.op !== "ping") this.#sent.set(id, request);
+    this.#socket.send(JSON.stringify({ ...request, id }));
+  }
+
+  /** A refused request that may be repeated is, once it has cooled. */
+  #answered(message) {
+    const request = this.#sent.get(message.id);
+    this.#sent.delete(message.id);
+    if (message.t !== "err" || !message.retry || !request) return;
+    setTimeout(() => this.state === "open" && this.#send(request), RETRY_MS);
   }
 
   #hear(text) {
@@ -113,15 +140,24 @@ export class Connection {
       const message = JSON.parse(line);
       if (message.t === "hello") this.#welcome();
       else if (message.t === "pong") this.#measure(message);
-      else if (message.t === "bye") this.reason = `the gateway is going away (${message.code})`;
+      else if (message.t === "ack" || message.t === "err") this.#answered(message);
+      else if (message.t === "bye") this.#takeLeave(message);
       this.listener.onMessage(message, heard);
     }
   }
 
+  /** The gateway says when to come back, so that not all pages come at once. */
+  #takeLeave({ code, after_ms }) {
+    this.reason = `the gateway is going away (${code})`;
+    this.#pauseMs = after_ms;
+  }
+
   #welcome() {
+    Object.assign(this, { reason: "", bestRttMs: undefined });
     this.#attempt = 0;
-    this.reason = "";
+    this.#pauseMs = undefined;
     this.#held = new Map();
+    this.#sent.clear();
     this.#become("open");
     this.#settle();
     this.#ping();
@@ -153,7 +189,8 @@ export class Connection {
     this.#stop();
     this.reason = reason || this.reason || (code ? `closed with code ${code}` : "closed");
     if (isRefusal(code)) return this.#become("refused");
-    const delay = backoff(this.#attempt, Math.random());
+    const delay = this.#pauseMs ?? backoff(this.#attempt, Math.random());
+    this.#pauseMs = undefined;
     this.#attempt += 1;
     this.#become("waiting");
     this.#timers.retry = setTimeout(() => this.open(), delay);

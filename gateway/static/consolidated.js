@@ -1,6 +1,6 @@
 /** The consolidated ladder's panel: levels with who quotes them, the quote in the middle, what is left out. */
 
-import { basisPoints, compare, padZeros, toText, toUnits, fractionDigits } from "./decimals.js";
+import { basisPoints, compare, cutPlaces, padZeros, toText, toUnits, fractionDigits } from "./decimals.js";
 import { element, setData, setText, within } from "./dom.js";
 import { LadderTable } from "./ladder.js";
 import { glyph } from "./words.js";
@@ -21,15 +21,15 @@ export function crossing(bids, asks) {
   return `${by === "0" ? "locked" : `crossed by ${by}`}: ${names(bids[0])} bid ${sign} ${names(asks[0])} ask`;
 }
 
-/** In words, who quotes one level. */
+/** Who quotes one level, a line each: the level, then its venues, the largest first. */
 export function composition(side, level) {
-  const parts = Object.entries(level.venues ?? {}).map(([venue, size]) => `${venue} ${size}`);
-  return `${side === "bids" ? "bid" : "ask"} ${level.price} × ${level.size}: ${parts.join(", ")}`;
+  const venues = Object.entries(level.venues ?? {}).sort((one, other) => compare(other[1], one[1]));
+  return [`${side === "bids" ? "bid" : "ask"} ${level.price} × ${level.size}`, ...venues.map(([venue, size]) => `${venue} ${size}`)];
 }
 
 export class ConsolidatedPanel {
   /**
-   * @param {{title: HTMLElement, legend: HTMLElement, body: HTMLElement, detail: HTMLElement}} nodes
+   * @param {{title: HTMLElement, legend: HTMLElement, body: HTMLElement, detail: HTMLElement, card: HTMLElement}} nodes
    * @param {Market} market
    */
   constructor(nodes, market) {
@@ -72,26 +72,42 @@ export class ConsolidatedPanel {
     setData(this.table.node, "crossed", words ? "yes" : "");
     const excluded = this.chips.map((chip) => this.#renderChip(chip)).filter(Boolean);
     this.#tell(refusals.get(ladderChannel), excluded);
+    this.#renderCard();
   }
 
-  /** One line below: who quotes the level asked for, else what is left out, else what one may ask. */
-  #tell(refusal, excluded) {
+  /** Beside the level asked for: who quotes it. */
+  #renderCard() {
     const { level, node } = this.asked ?? {};
+    this.card.hidden = !level?.level;
+    if (this.card.hidden) return;
+    const lines = composition(node.dataset.side, level.level);
+    while (this.card.childElementCount < lines.length) this.card.append(element("p"));
+    [...this.card.children].forEach((line, index) => setText(line, lines[index] ?? ""));
+    const above = node.dataset.side === "bids";
+    const { offsetTop, offsetHeight } = this.body;
+    const top = offsetTop + node.offsetTop;
+    this.card.style.top = above ? "" : `${top + node.offsetHeight + 2}px`;
+    this.card.style.bottom = above ? `calc(100% - ${Math.min(top, offsetTop + offsetHeight) - 2}px)` : "";
+  }
+
+  /** One line below: what is refused or left out, else what one may ask. */
+  #tell(refusal, excluded) {
     const resyncs = this.focus.resyncs.gap + this.focus.resyncs.checksum;
-    const rest = excluded.length ? `excluded: ${excluded.join(", ")}` : "point at a level, or focus it, to read who quotes it";
+    const rest = excluded.length ? `excluded: ${excluded.join(", ")}` : "point at a level, or focus it, to see who quotes it";
     const counted = resyncs ? ` · subscribed again ${resyncs}×` : "";
-    setText(this.detail, refusal ?? (level?.level ? composition(node.dataset.side, level.level) : rest + counted));
-    setData(this.detail, "kind", !level?.level && excluded.length ? "excluded" : "");
+    setText(this.detail, refusal ?? rest + counted);
+    setData(this.detail, "kind", refusal || excluded.length ? "excluded" : "");
   }
 
   #renderQuote(quote, places) {
-    const bps = quote.bid && quote.ask ? ` · ${basisPoints(quote.ask, quote.bid)} bps` : "";
+    const bps = quote.bid && quote.ask ? `, ${basisPoints(quote.ask, quote.bid)} bps` : "";
     const padded = (text) => (text ? padZeros(text, places) : "–");
     setText(this.facts.bid, padded(quote.bid));
     setText(this.facts.ask, padded(quote.ask));
     setText(this.facts.spread, `${padded(quote.spread)}${bps}`);
     setText(this.facts.mid, quote.mid ? padZeros(quote.mid, places + 1) : "–");
-    setText(this.facts.micro, quote.micro ?? "–");
+    setText(this.facts.micro, quote.micro ? cutPlaces(quote.micro, places + 2) : "–");
+    this.facts.micro.title = quote.micro ?? "";
     const { imbalance } = quote;
     setText(this.facts.imbalance, imbalance ? `${imbalance.startsWith("-") ? "" : "+"}${imbalance}` : "–");
   }

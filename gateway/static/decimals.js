@@ -67,6 +67,16 @@ export function padBlanks(text, places) {
 }
 
 /**
+ * Drop digits beyond `places` after the point, for quotients only: a price or a size is never cut.
+ * @param {string} text
+ * @param {number} places
+ */
+export function cutPlaces(text, places) {
+  const extra = fractionDigits(text) - places;
+  return extra > 0 ? text.slice(0, text.length - extra) : padZeros(text, places);
+}
+
+/**
  * Difference of two prices in basis points of their mean, rounded to 0.01.
  * @param {string} ask
  * @param {string} bid

@@ -51,9 +51,11 @@ export class Focus {
     for (const book of [this.ladder, ...this.books.values()]) book.sequence = null;
   }
 
-  /** Keep why a channel was refused, to be said in its place. */
+  /** Keep why a channel was refused, to be said in its place; false when it is not one of ours. */
   takeRefusal({ ch, code, msg }) {
+    if (this.#venueOf(ch) === undefined) return false;
     this.refusals.set(ch, `${msg ?? "refused"} (${code})`);
+    return true;
   }
 
   #venueOf(channel) {

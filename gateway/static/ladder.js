@@ -4,7 +4,9 @@ import { compare, fractionDigits, padBlanks, padZeros, toText, toUnits } from ".
 import { element, setData, setSpan, setText, within } from "./dom.js";
 
 const LONG_ALL = 44; // digits in a row of the consolidated ladder from which a smaller face is needed
-const LONG_ONE = 23; // and in a venue's
+const LONG_ONE = 22; // and in a venue's
+const PADDING_PX = 24; // beside a venue ladder's two numbers
+const BARS_PX = 80; // beside the consolidated ladder's three, bars included
 
 /**
  * Cumulative sizes, best first, exact.
@@ -137,6 +139,7 @@ export class LadderTable {
       this.columns[name].style.width = name === "size" && !this.venues.length ? "" : `calc(${width}ch + 12px)`;
     }
     const all = this.widths.price + this.widths.size + this.widths.total;
+    this.node.style.minWidth = `calc(${all}ch + ${this.venues.length ? BARS_PX : PADDING_PX}px)`;
     setData(this.node, "long", all > (this.venues.length ? LONG_ALL : LONG_ONE) ? "yes" : "");
   }
 

@@ -30,6 +30,7 @@ class Page {
     this.dirty = new Set();
     this.scheduled = false;
     this.arrivals = [];
+    this.refusals = new Map();
     this.hops = { browser: new Samples(), paint: new Samples() };
     this.tab = PANELS.includes(fromAddress("panel")) ? fromAddress("panel") : "ladder";
     this.#buildPanels();
@@ -61,9 +62,9 @@ class Page {
 
   #buildPanels() {
     const { market } = this;
-    this.topbar = new TopBar({ chip: byId("connection"), list: byId("venues"), banner: byId("banner") }, market);
+    this.topbar = new TopBar({ chip: byId("connection"), list: byId("venues"), banner: byId("banner"), announcer: byId("announcer") }, market);
     this.matrix = new Matrix(byId("matrix"), byId("market-detail"), market, (name) => this.focusOn(name));
-    const nodes = { title: byId("ladder-title"), legend: byId("ladder-venues"), body: byId("ladder-body"), detail: byId("ladder-detail") };
+    const nodes = { title: byId("ladder-title"), legend: byId("ladder-venues"), body: byId("ladder-body"), detail: byId("ladder-detail"), card: byId("ladder-card") };
     this.ladder = new ConsolidatedPanel(nodes, market);
     this.books = new VenuePanels({ title: byId("books-title"), body: byId("books") }, market);
     const tape = { title: byId("trades-title"), box: byId("tape-box"), newer: byId("trades-new"), body: byId("tape").tBodies[0] };
@@ -95,7 +96,16 @@ class Page {
     else if (message.t === "status") this.#then(() => this.market.takeStatus(message, now), "market", "ladder", "books");
     else if (message.t === "trades") this.#takeTrades(message);
     else if (message.t === "metrics") this.#then(() => this.latency.take(message), "latency");
-    else if (message.t === "ack") for (const refusal of message.err ?? []) this.focus.takeRefusal(refusal);
+    else if (message.t === "ack") this.#takeRefusals(message);
+    else if (message.t === "err" && !message.retry) this.#then(() => this.refusals.set("an answer", message.msg), "market");
+  }
+
+  #takeRefusals(ack) {
+    for (const channel of ack.ok ?? []) this.refusals.delete(channel);
+    for (const refusal of ack.err ?? []) {
+      if (!this.focus.takeRefusal(refusal)) this.refusals.set(refusal.ch, refusal.msg);
+    }
+    this.#mark("market", "ladder", "books");
   }
 
   #takeBook(frame, heard, now) {
@@ -138,6 +148,7 @@ class Page {
   #subscribe() {
     const { instrument, venues } = this.focus;
     const instruments = this.market.instruments.map(({ name }) => name);
+    this.refusals.clear();
     const view = { instrument, venues, instruments, panels: this.#visible(), hidden: document.hidden, small: SMALL.matches };
     this.connection.want(channels(view));
   }
@@ -186,7 +197,7 @@ class Page {
     const due = (panel) => this.dirty.has(panel) && visible.has(panel);
     const [ladder, books] = [due("ladder"), due("books")];
     const rows = ladder || books ? rowsThatFit() : 0;
-    this.topbar.render(this.connection);
+    this.topbar.render(this.connection, this.refusals, now);
     if (due("market")) this.matrix.render(now, this.focus.instrument);
     if (ladder) this.ladder.render(rows);
     if (books) this.books.render(rows, now);

@@ -3,6 +3,7 @@
 import { element, setData, setText, within } from "./dom.js";
 import { clock, glyph } from "./words.js";
 
+const ANNOUNCE_MS = 5_000;
 const CONNECTION = {
   open: ["●", "connected"],
   connecting: ["○", "connecting"],
@@ -14,8 +15,9 @@ const CONNECTION = {
  * What is down, in sentences; [] when all is well. Pure.
  * @param {{state: string, since: number, reason: string}} connection since in ms
  * @param {Map<string, {state: string, since: number, why: string}>} systems since in µs
+ * @param {Map<string, string>} refusals why, by channel
  */
-export function troubles(connection, systems) {
+export function troubles(connection, systems, refusals) {
   const found = [];
   if (connection.state === "refused") found.push(`The gateway refuses this page: ${connection.reason}. Reload to try again.`);
   else if (connection.state !== "open" && connection.lost) {
@@ -26,32 +28,50 @@ export function troubles(connection, systems) {
     if (state === "live") continue;
     found.push(`${name[0].toUpperCase()}${name.slice(1)} is ${state} since ${clock(since)}${why ? `: ${why}` : ""}. Books may not be current.`);
   }
+  for (const [channel, why] of refusals) found.push(`The gateway does not give ${channel}: ${why}.`);
   return found;
 }
 
 export class TopBar {
   /**
-   * @param {{chip: HTMLElement, list: HTMLElement, banner: HTMLElement}} nodes
+   * @param {{chip: HTMLElement, list: HTMLElement, banner: HTMLElement, announcer: HTMLElement}} nodes
    * @param {Market} market
    */
   constructor(nodes, market) {
     Object.assign(this, nodes);
     this.market = market;
     this.venues = new Map();
+    this.told = [];
+    this.announcedMs = 0; // the page's first seconds, while books come up, are not news
   }
 
-  /** Show connection, venues and troubles; gives whether anything is down. */
-  render(connection) {
+  /** Show connection, venues and troubles. */
+  render(connection, refusals, nowMs) {
     const [mark, words] = CONNECTION[connection.state];
-    const rtt = connection.state === "open" && connection.rttMs !== null ? ` · RTT ${connection.rttMs.toFixed(1)} ms` : "";
+    const rtt = connection.state === "open" && connection.rttMs !== null ? `RTT ${connection.rttMs.toFixed(connection.rttMs < 100 ? 1 : 0)} ms` : "";
     setData(this.chip, "state", connection.state);
     setText(this.chip.querySelector(".mark"), mark);
-    setText(this.chip.querySelector(".words"), `${words}${rtt}`);
+    setText(this.chip.querySelector(".words"), words);
+    setText(this.chip.querySelector(".rtt"), rtt);
     for (const venue of this.market.venues) this.#renderVenue(venue);
-    const lines = troubles(connection, this.market.systems);
+    const lines = troubles(connection, this.market.systems, refusals);
     setText(this.banner, lines.join(" "));
     this.banner.hidden = lines.length === 0;
-    setData(document.body, "down", lines.length ? "yes" : "");
+    setData(document.body, "down", connection.state === "open" && lines.length === refusals.size ? "" : "yes");
+    this.#announce(nowMs);
+  }
+
+  /** Tell those who listen which venues changed, seldom enough to be heard out. */
+  #announce(nowMs) {
+    if (nowMs - this.announcedMs < ANNOUNCE_MS) return;
+    const told = this.market.venues.map((venue) => {
+      const { live, all } = this.market.liveOf(venue);
+      return `${venue} ${live} of ${all} books live`;
+    });
+    const news = told.filter((words) => !this.told.includes(words));
+    if (news.length === 0) return;
+    Object.assign(this, { told, announcedMs: nowMs });
+    setText(this.announcer, news.join(", "));
   }
 
   #renderVenue(venue) {
