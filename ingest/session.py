@@ -91,11 +91,18 @@ class Session:
         self._tally.reconnects += 1
         return self._take()
 
+    def stopped(self, ts_recv: int) -> Effects:
+        """The worker stops: nobody watches these books any more."""
+        self._all_to(State.STALE, "ingest stopped", ts_recv)
+        return self._take()
+
     def frame(self, data: bytes, ts_recv: int, now: int) -> Effects:
         """Take one frame."""
         self._tally.frames += 1
         self._frame_at = now
         try:
+            if len(data) > self._venue.max_frame:
+                raise DecodeError(f"{len(data)} bytes")
             decoded = self._venue.decode(data, self._scales)
         except DecodeError:
             self._count_bad(now)
@@ -234,7 +241,7 @@ class Session:
             asking.track.lose(f"refused: {refused.reason}", ts_recv)
 
     def _control(self, control: Control, ts_recv: int, now: int) -> None:
-        concerned = [found for symbol in control.symbols if (found := self._asking.get(symbol))]
+        concerned = [found for symbol in control.symbols if (found := self._find(symbol))]
         if control.sign is Sign.CLOSING:
             self._close(control.text or "the venue is closing the connection")
         elif control.sign is Sign.ACK and control.depth is not None:

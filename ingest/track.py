@@ -55,6 +55,7 @@ class Track:
         self.wants_book = False
         self.probing = False
         self.deaf = False
+        self.touched = False
         self._venue, self._rule, self._emit, self._tally = venue, rule, emit, tally
         self._held: deque[tuple[BookUpdate, int]] = deque()
         self._position: tuple[int | None, int | None, int | None] = (None, None, None)
@@ -68,10 +69,16 @@ class Track:
         """How many updates wait for a whole book."""
         return len(self._held)
 
+    @property
+    def sequence(self) -> int | None:
+        """The venue sequence of the last update in the book."""
+        return self._position[1]
+
     # --- the book -------------------------------------------------------------------------------
 
     def update(self, update: BookUpdate, ts_recv: int, now: int) -> None:
         """Take one update of the venue."""
+        self.touched = True
         self._tally.decoded += 1
         self._take(update, ts_recv, now)
         if update.whole and self.state is State.LIVE:

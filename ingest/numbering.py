@@ -1,0 +1,127 @@
+"""Events to Redis commands with explicit IDs: `<epoch>-<n>`, n = 1, 2, 3 ... in every stream of a shard.
+
+The ID is the fence: Redis refuses one that is not above the stream's top, so a writer of an older epoch and a
+repeated write are both refused by the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from thalweg import keys
+from thalweg.events import Event, Open, Snapshot, Status
+from thalweg.resp import pack, pack_words
+from thalweg.trim import TrimMarks
+from thalweg.wire import encode_entry, format_id
+
+
+@dataclass(slots=True)
+class Placed:
+    """An event with its place in its stream."""
+
+    event: Event
+    n: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """Commands of one flush; `placed[k]` belongs to command k, `None` to commands that are not appends."""
+
+    commands: list[bytes] = field(default_factory=list)
+    placed: list[Placed | None] = field(default_factory=list)
+
+    def add(self, command: bytes, placed: Placed | None = None) -> None:
+        """Add one command."""
+        self.commands.append(command)
+        self.placed.append(placed)
+
+
+@dataclass(slots=True)
+class _Stream:
+    """One stream in this epoch."""
+
+    key: bytes
+    status: str
+    opened: Open
+    marks: TrimMarks
+    n: int = 0
+    snapshot_n: int = 0
+
+
+class Numbering:
+    """The streams of one shard in one epoch."""
+
+    def __init__(self, bell: str, epoch: int, opens: Iterable[Open], retention_s: float, cap: int) -> None:
+        """Start every stream of the shard at n = 1 with its `open`."""
+        self.epoch = epoch
+        self._bell = bell
+        self._streams = {
+            opened.instrument: _Stream(
+                keys.stream(opened.instrument, opened.venue).encode(),
+                keys.status(opened.instrument, opened.venue),
+                opened,
+                TrimMarks(retention_s, cap),
+            )
+            for opened in opens
+        }
+
+    def opens(self, ts_append: int) -> Batch:
+        """Give the appends that fence off every older epoch."""
+        batch = Batch()
+        for stream in self._streams.values():
+            self._append(batch, stream, stream.opened, ts_append)
+        return batch
+
+    def pack(self, events: Iterable[Event], ts_append: int) -> Batch:
+        """Give the commands that append events, keep the status hashes, and ring the bell at the end."""
+        batch = Batch()
+        grown: dict[str, int] = {}
+        for event in events:
+            stream = self._streams[event.instrument]
+            self._append(batch, stream, event, ts_append)
+            grown[event.instrument] = stream.n
+            if isinstance(event, Status | Snapshot):
+                batch.add(self._set_status(stream, event))
+        batch.add(self.ring(grown))
+        return batch
+
+    def ring(self, grown: dict[str, int] | None = None) -> bytes:
+        """Give the bell's command; without streams that grew it is only a sign of life."""
+        lines = "\n".join(f"{name} {self.epoch}-{n}" for name, n in (grown or {}).items())
+        return pack("PUBLISH", self._bell, lines)
+
+    def trim(self, now: int) -> list[bytes]:
+        """Give the commands that cut what is older than the retention; call about once a second.
+
+        The newest in-stream snapshot is always kept: a late reader starts there.
+        """
+        commands = []
+        for stream in self._streams.values():
+            keep = stream.marks.mark(now, stream.n)
+            if keep and stream.snapshot_n:
+                keep = min(keep, stream.snapshot_n)
+            if keep:
+                commands.append(pack("XTRIM", stream.key, "MINID", "~", format_id(self.epoch, keep)))
+        return commands
+
+    def _append(self, batch: Batch, stream: _Stream, event: Event, ts_append: int) -> None:
+        stream.n += 1
+        if isinstance(event, Snapshot):
+            stream.snapshot_n = stream.n
+        words = [b"XADD", stream.key, format_id(self.epoch, stream.n), *encode_entry(event, ts_append)]
+        batch.add(pack_words(words), Placed(event, stream.n))
+
+    def _set_status(self, stream: _Stream, event: Status | Snapshot) -> bytes:
+        """Give the command that keeps the book's status hash, refused by the server to an older epoch."""
+        fields: list[str | int] = ["state", event.state, "flags", int(event.flags)]
+        if isinstance(event, Status):
+            fields += ["reason", event.reason, "since", event.since]
+        else:
+            fields += ["snap_id", f"{self.epoch}-{stream.n}"]
+        opened = stream.opened
+        if stream.n <= 2:  # the first after `open`: what an epoch says once
+            fields += ["venue", opened.venue, "instrument", opened.instrument, "detector", opened.detector]
+            fields += ["price_decimals", opened.price_decimals, "size_decimals", opened.size_decimals]
+            fields += ["depth", opened.depth or "", "verified_depth", opened.verified_depth or ""]
+        return pack("FCALL", "thalweg_status", 1, stream.status, self.epoch, *fields)
