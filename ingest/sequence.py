@@ -128,35 +128,35 @@ class Spliced:
 class Summed:
     """Every update carries a checksum of the book after it; there is no sequence.
 
-    `checksum(book, decimals)` works it out; `decimals` are the places the venue writes prices and sizes with,
-    learned from the whole book and raised by any later number that has more.
+    `checksum(book, shift)` works it out; `shift` says how many places the venue writes prices and sizes with
+    (see `BookUpdate`), learned from the whole book and raised by any later number that has more.
     """
 
     def __init__(self, checksum: Callable[[Book, tuple[int, int]], int]) -> None:
         """Wait for a whole book."""
         self._checksum = checksum
-        self._decimals: tuple[int, int] | None = None
+        self._shift: tuple[int, int] | None = None
 
     def reset(self) -> None:
         """Forget the book."""
-        self._decimals = None
+        self._shift = None
 
     def admit(self, update: BookUpdate) -> Verdict:
         """Apply whole books, and changes once there is one."""
-        known = self._decimals
+        known = self._shift
         if update.whole:
-            self._decimals = update.decimals
+            self._shift = update.shift
         elif known is None:
             return Verdict.NOT_LIVE
         else:
-            self._decimals = (max(known[0], update.decimals[0]), max(known[1], update.decimals[1]))
+            self._shift = (max(known[0], update.shift[0]), max(known[1], update.shift[1]))
         return Verdict.APPLY
 
     def verify(self, update: BookUpdate, book: Book) -> bool | None:
         """Compare the checksums."""
-        if update.checksum is None or self._decimals is None:
+        if update.checksum is None or self._shift is None:
             return None
-        return self._checksum(book, self._decimals) == update.checksum
+        return self._checksum(book, self._shift) == update.checksum
 
 
 class Unchecked:

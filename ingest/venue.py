@@ -25,7 +25,8 @@ Scales: TypeAlias = Callable[[str], tuple[int, int] | None]
 class BookUpdate:
     """A whole book or changes to it, `(n, 2)` each; a whole book is best first.
 
-    `decimals` are the most places (price, size) the numbers were written with, for checksums over literal digits.
+    `shift`, for checksums over literal digits: the power of ten that turns units (price, size) into the digits the
+    venue wrote, the largest of the update; -7 where it writes one place and units have eight.
     """
 
     symbol: str
@@ -36,7 +37,7 @@ class BookUpdate:
     last: int | None = None
     ts_event: int | None = None
     checksum: int | None = None
-    decimals: tuple[int, int] = (0, 0)
+    shift: tuple[int, int] = (0, 0)
 
 
 @dataclass(slots=True)

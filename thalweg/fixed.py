@@ -33,7 +33,7 @@ def parse_fixed(text: object, decimals: int) -> int:
         NumberRefused: no text, another syntax, negative, more places than fit, or over `int64`.
     """
     if not isinstance(text, str):
-        raise NumberRefused("syntax", repr(text))
+        raise NumberRefused("syntax", type(text).__name__)
     whole, _, fraction = text.partition(".")
     digits = whole + fraction
     if not (digits.isascii() and digits.isdigit() and whole and len(text) <= MAX_TEXT):

@@ -1,0 +1,177 @@
+"""The fields of a frame, taken only in the type that the venue documents.
+
+A frame comes from outside: a field that is missing or of another type is a `DecodeError`, and no text travels on
+that is long or not a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+import orjson
+
+from thalweg.errors import DecodeError
+from thalweg.fixed import INT64_MAX
+from thalweg.instruments import SYMBOL
+
+Object: TypeAlias = dict[str, Any]
+Choice = TypeVar("Choice")
+WORDS_MAX = 120  # characters of a venue's own words that are kept
+
+
+def parse_object(frame: bytes) -> Object:
+    """Give a frame that is a JSON object; for venues that write prices and sizes as strings.
+
+    Raises:
+        DecodeError: not UTF-8, not JSON, nested too deep, or not an object.
+    """
+    try:
+        found = orjson.loads(frame)
+    except orjson.JSONDecodeError as error:
+        raise DecodeError(f"not JSON: {error}") from error
+    return as_object(found)
+
+
+def as_object(found: object) -> Object:
+    """Give what must be a JSON object.
+
+    Raises:
+        DecodeError: it is not.
+    """
+    if not isinstance(found, dict):
+        raise DecodeError(f"not an object but {type(found).__name__}")
+    return found
+
+
+def take_object(table: Mapping[str, Any], key: str) -> Object:
+    """Give the object at `key`.
+
+    Raises:
+        DecodeError: it is missing or something else.
+    """
+    found = table.get(key)
+    if not isinstance(found, dict):
+        raise DecodeError(f"{key} is not an object")
+    return found
+
+
+def take_objects(table: Mapping[str, Any], key: str) -> list[Object]:
+    """Give the list of objects at `key`.
+
+    Raises:
+        DecodeError: it is missing or something else.
+    """
+    return [as_object(found) for found in take_list(table, key)]
+
+
+def take_list(table: Mapping[str, Any], key: str) -> list[Any]:
+    """Give the list at `key`.
+
+    Raises:
+        DecodeError: it is missing or something else.
+    """
+    found = table.get(key)
+    if not isinstance(found, list):
+        raise DecodeError(f"{key} is not a list")
+    return found
+
+
+def take_text(table: Mapping[str, Any], key: str) -> str:
+    """Give the text at `key`.
+
+    Raises:
+        DecodeError: it is missing or something else.
+    """
+    found = table.get(key)
+    if not isinstance(found, str):
+        raise DecodeError(f"{key} is not a text")
+    return found
+
+
+def take_name(table: Mapping[str, Any], key: str) -> str:
+    """Give the text at `key` that is a short plain name, as ids are.
+
+    Raises:
+        DecodeError: it is missing or something else.
+    """
+    found = table.get(key)
+    if not isinstance(found, str) or not SYMBOL.fullmatch(found):
+        raise DecodeError(f"{key} is not a name")
+    return found
+
+
+def take_integer(table: Mapping[str, Any], key: str) -> int:
+    """Give the integer at `key`, not negative and within `int64`; `true` is none.
+
+    Raises:
+        DecodeError: it is missing or something else.
+    """
+    found = table.get(key)
+    if type(found) is not int or not 0 <= found <= INT64_MAX:
+        raise DecodeError(f"{key} is not an integer")
+    return found
+
+
+def take_boolean(table: Mapping[str, Any], key: str) -> bool:
+    """Give the truth at `key`.
+
+    Raises:
+        DecodeError: it is missing or something else.
+    """
+    found = table.get(key)
+    if not isinstance(found, bool):
+        raise DecodeError(f"{key} is not true or false")
+    return found
+
+
+def take_choice(table: Mapping[str, Any], key: str, choices: Mapping[str, Choice]) -> Choice:
+    """Give what the text at `key` stands for.
+
+    Raises:
+        DecodeError: it is missing, something else, or none of the texts documented.
+    """
+    found = take_text(table, key)
+    if found not in choices:
+        raise DecodeError(f"{key} is none of {', '.join(choices)}")
+    return choices[found]
+
+
+def take_pairs(table: Mapping[str, Any], key: str) -> list[tuple[object, object]]:
+    """Give the list of `[price, size]` at `key`; what the two are is for `parse_levels` to judge.
+
+    Raises:
+        DecodeError: it is missing or something else.
+    """
+    levels = take_list(table, key)
+    for level in levels:
+        if type(level) is not list or len(level) != 2:
+            raise DecodeError(f"{key} is not a list of pairs")
+    return levels
+
+
+def name_of(found: object) -> str:
+    """Give a type's name to count it by; what is no short plain name is `unnamed`."""
+    return found if isinstance(found, str) and SYMBOL.fullmatch(found) else "unnamed"
+
+
+def symbols_of(*found: object) -> tuple[str, ...]:
+    """Give those that can be symbols."""
+    return tuple(symbol for symbol in found if isinstance(symbol, str) and SYMBOL.fullmatch(symbol))
+
+
+def words_of(found: object) -> str:
+    """Give a venue's own words fit to be logged: one short line of what can be printed."""
+    if not isinstance(found, str):
+        return ""
+    return "".join(character if character.isprintable() else "?" for character in found[:WORDS_MAX])
+
+
+def split_url(url: str) -> tuple[str, dict[str, str]]:
+    """Give the path and the query of a URL; nothing of what is none."""
+    try:
+        parts = urlsplit(url)
+        return parts.path, dict(parse_qsl(parts.query))
+    except ValueError:
+        return "", {}

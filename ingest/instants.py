@@ -1,0 +1,63 @@
+"""The instants venues write, as nanoseconds since the Unix epoch; exact, never through a float."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import lru_cache
+
+from thalweg.errors import DecodeError
+from thalweg.fixed import INT64_MAX
+
+SECOND_NS = 1_000_000_000
+MILLISECOND_NS = 1_000_000
+DAY_S = 86_400
+EPOCH_DAY = date(1970, 1, 1).toordinal()
+FRACTION_DIGITS = 9  # a nanosecond
+HEAD = len("2026-08-16T23:37:02")
+
+
+def from_milliseconds(milliseconds: int) -> int | None:
+    """Give an instant; `None` for one that does not fit, which is no reason to lose what it stands beside."""
+    instant = milliseconds * MILLISECOND_NS
+    return instant if 0 <= instant <= INT64_MAX else None
+
+
+def from_rfc3339(text: str) -> int | None:
+    """Read `2026-08-16T23:37:02.742599Z`: UTC, no fraction or one of 1 to 9 digits.
+
+    Returns:
+        The instant; `None` for years that do not fit.
+
+    Raises:
+        DecodeError: another form.
+    """
+    clock, point, fraction = text[11:HEAD], text[HEAD:-1], text[HEAD + 1 : -1]
+    digits = clock[:2] + clock[3:5] + clock[6:8] + fraction
+    if not (
+        text[10:11] == "T"
+        and text[-1:] == "Z"
+        and clock[2::3] == "::"
+        and len(clock) == len("23:37:02")
+        and (not point or (point[0] == "." and 0 < len(fraction) <= FRACTION_DIGITS))
+        and digits.isascii()
+        and digits.isdigit()
+    ):
+        raise DecodeError(f"not an instant: {text[:40]!r}")
+    hour, minute, second = int(clock[:2]), int(clock[3:5]), int(clock[6:8])
+    if hour > 23 or minute > 59 or second > 60:  # 60 is a leap second
+        raise DecodeError(f"no such time: {text[:40]!r}")
+    seconds = _day(text[:10]) * DAY_S + hour * 3600 + minute * 60 + second
+    instant = seconds * SECOND_NS + int(fraction.ljust(FRACTION_DIGITS, "0"))
+    return instant if 0 <= instant <= INT64_MAX else None
+
+
+@lru_cache(maxsize=16)
+def _day(text: str) -> int:
+    """Give the days since the Unix epoch of `2026-08-16`."""
+    digits = text[:4] + text[5:7] + text[8:10]
+    if text[4:8:3] != "--" or not (digits.isascii() and digits.isdigit() and len(digits) == len("20260816")):
+        raise DecodeError(f"not a date: {text!r}")
+    try:
+        return date(int(text[:4]), int(text[5:7]), int(text[8:10])).toordinal() - EPOCH_DAY
+    except ValueError as error:  # the 30th of February, the year 0
+        raise DecodeError(f"no such date: {text!r}") from error

@@ -1,0 +1,87 @@
+"""A venue's numbers in the units of our instruments: books and trades, or why one can't be taken.
+
+A number or symbol that we can't take costs the one update that has it, which is told as `Refused`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from ingest.venue import BookUpdate, Refused, Scales, TradeUpdate
+from thalweg.errors import NumberRefused
+from thalweg.events import Taker
+from thalweg.fixed import MAX_TEXT, parse_fixed, parse_levels
+from thalweg.instruments import MAX_DECIMALS, SYMBOL
+
+Pairs: TypeAlias = Sequence[tuple[object, object]]
+"""(price, size) as the venue wrote them."""
+
+
+def read_book(
+    scales: Scales,
+    symbol: str,
+    *,
+    whole: bool,
+    bids: Pairs,
+    asks: Pairs,
+    first: int | None = None,
+    last: int | None = None,
+    ts_event: int | None = None,
+) -> BookUpdate | Refused:
+    """Give a book update in the instrument's units, or why it can't be taken."""
+    places = scales(symbol) if SYMBOL.fullmatch(symbol) else None
+    if places is None:
+        return _unknown(symbol, "book")
+    try:
+        levels = parse_levels(bids, *places), parse_levels(asks, *places)
+    except NumberRefused as error:
+        return Refused(symbol, "book", error.reason)
+    return BookUpdate(symbol, whole, *levels, first, last, ts_event)
+
+
+def read_trade(
+    scales: Scales,
+    symbol: str,
+    *,
+    price: object,
+    size: object,
+    taker: Taker,
+    name: str,
+    number: int | None,
+    ts_event: int | None,
+    history: bool = False,
+) -> TradeUpdate | Refused:
+    """Give the trade that the venue's id names, in the instrument's units, or why it can't be taken."""
+    places = scales(symbol) if SYMBOL.fullmatch(symbol) else None
+    if places is None:
+        return _unknown(symbol, "trade")
+    try:
+        units = parse_fixed(price, places[0]), parse_fixed(size, places[1])
+    except NumberRefused as error:
+        return Refused(symbol, "trade", error.reason)
+    if 0 in units:  # nothing trades for nothing, and nothing is no trade
+        return Refused(symbol, "trade", "zero")
+    return TradeUpdate(symbol, *units, taker, name, number, ts_event, history)
+
+
+def _unknown(symbol: str, kind: str) -> Refused:
+    """Refuse what is not ours; a text that can't be a symbol does not travel on."""
+    return Refused(symbol if SYMBOL.fullmatch(symbol) else None, kind, "unknown_symbol")
+
+
+def written_places(number: str) -> int:
+    """Give the decimal places a number that `parse_fixed` took is written with: `0.500` has 3, `5e-8` has 8."""
+    mantissa, _, exponent = number.lower().partition("e")
+    places = len(mantissa.partition(".")[2]) - int(exponent or 0)
+    return min(max(places, 0), MAX_TEXT)  # a zero may be written with any exponent
+
+
+def step_places(step: str) -> int:
+    """Give the decimal places that multiples of a step need: `0.0100` needs 2, `10` none, `1e-8` 8.
+
+    Raises:
+        NumberRefused: not a number, or finer than any instrument can be.
+    """
+    units = parse_fixed(step, MAX_DECIMALS) if "." in step or "e" in step.lower() else 0
+    return MAX_DECIMALS - len(str(units)) + len(str(units).rstrip("0")) if units else 0

@@ -1,0 +1,225 @@
+"""Binance spot: diffs every 100 ms spliced into a book fetched by REST; one frame a trade.
+
+Source: binance-spot-api-docs, web-socket-streams.md, rest-api.md and faqs/market_data_only.md (read 2026-07-21).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+import orjson
+
+from ingest.fields import (
+    Object,
+    as_object,
+    name_of,
+    parse_object,
+    split_url,
+    symbols_of,
+    take_boolean,
+    take_integer,
+    take_objects,
+    take_pairs,
+    take_text,
+    words_of,
+)
+from ingest.instants import from_milliseconds
+from ingest.sequence import Spliced
+from ingest.units import read_book, read_trade, step_places
+from ingest.venue import (
+    BookUpdate,
+    Capability,
+    Control,
+    Decoded,
+    Ignored,
+    Keepalive,
+    Listing,
+    Message,
+    Metadata,
+    Refused,
+    RestSnapshot,
+    Scales,
+    Sign,
+    Venue,
+)
+from thalweg.errors import DecodeError
+from thalweg.events import Taker
+
+# The hosts for market data alone: no key, no account, and what they can't do can't go wrong.
+WS = "wss://data-stream.binance.vision"
+REST = "https://data-api.binance.vision"
+DEPTH_PATH = "/api/v3/depth"
+INFO_PATH = "/api/v3/exchangeInfo"
+SNAPSHOT_DEPTH = 1000  # levels a side, weight 50; with 100 the price left the window within 90 s
+PACE_S = 0.3  # the venue closes at more than 5 messages a second, its own pings' answers included
+MAX_AGE_S = 23.5 * 3600  # the venue ends every connection at 24 h
+ALIVE = '{"method":"LIST_SUBSCRIPTIONS","id":1}'  # streams may be quiet and pings are not seen here; this is answered
+
+
+def connect(base: str) -> str:
+    """Give the URL of the combined streams, whose frames name theirs: some payloads do not."""
+    return f"{base}/stream"
+
+
+def subscribe(symbols: Sequence[str]) -> list[str]:
+    """Give one request a symbol: its id comes back with the answer and tells which symbol was refused."""
+    return [_request("SUBSCRIBE", symbol, symbol) for symbol in symbols]
+
+
+def resubscribe(symbol: str) -> list[str]:
+    """Give the requests that start a symbol's streams anew; the whole book is fetched apart."""
+    return [_request("UNSUBSCRIBE", symbol, 0), _request("SUBSCRIBE", symbol, symbol)]
+
+
+def _request(method: str, symbol: str, number: int | str) -> str:
+    streams = [f"{symbol.lower()}@depth@100ms", f"{symbol.lower()}@trade"]
+    return orjson.dumps({"method": method, "params": streams, "id": number}).decode()
+
+
+def decode(frame: bytes, scales: Scales) -> Decoded:
+    """Turn one frame, combined or raw, into messages.
+
+    Raises:
+        DecodeError: an undocumented shape.
+    """
+    envelope = parse_object(frame)
+    stream = take_text(envelope, "stream") if "stream" in envelope else ""
+    found = envelope.get("data") if stream else envelope
+    if isinstance(found, list):
+        return Decoded([Ignored(_stream_type(stream))])  # as `!miniTicker@arr` sends
+    payload = as_object(found)
+    kind = payload.get("e")
+    message: Message
+    if kind == "depthUpdate":
+        message = _delta(payload, scales)
+    elif kind == "trade":
+        message = _trade(payload, scales)
+    elif kind == "serverShutdown":
+        message = Control(Sign.CLOSING, text="server shutdown")
+    elif kind is not None:
+        message = Ignored(name_of(kind))
+    elif stream:
+        message = Ignored(_stream_type(stream))
+    else:
+        message = _unnamed(payload)
+    return Decoded([message])
+
+
+def _stream_type(stream: str) -> str:
+    """Give what follows the symbol: `btcusdt@bookTicker` is a `bookTicker`."""
+    return name_of(stream.partition("@")[2] or stream)
+
+
+def _delta(payload: Object, scales: Scales) -> BookUpdate | Refused:
+    return read_book(
+        scales,
+        take_text(payload, "s"),
+        whole=False,
+        bids=take_pairs(payload, "b"),
+        asks=take_pairs(payload, "a"),
+        first=take_integer(payload, "U"),
+        last=take_integer(payload, "u"),
+        ts_event=from_milliseconds(take_integer(payload, "E")),
+    )
+
+
+def _trade(payload: Object, scales: Scales) -> Message:
+    number = take_integer(payload, "t")
+    return read_trade(
+        scales,
+        take_text(payload, "s"),
+        price=payload.get("p"),
+        size=payload.get("q"),
+        taker=Taker.SELL if take_boolean(payload, "m") else Taker.BUY,  # `m`: the buyer is the maker
+        name=str(number),
+        number=number,
+        ts_event=from_milliseconds(take_integer(payload, "T")),
+    )
+
+
+def _unnamed(payload: Object) -> Message:
+    """Tell frames without a type apart by their keys: answers, refusals, best prices, partial books."""
+    error = payload.get("error", payload)  # both documented forms of a refusal
+    if "result" in payload:
+        sign = Sign.ACK if payload["result"] is None else Sign.ALIVE
+        return Control(sign, symbols_of(payload.get("id")))
+    if isinstance(error, dict) and "code" in error:
+        return Control(Sign.NACK, symbols_of(payload.get("id")), words_of(error.get("msg")))
+    if "u" in payload and "B" in payload:
+        return Ignored("bookTicker")
+    return Ignored("depth" if "lastUpdateId" in payload else "unnamed")
+
+
+def snapshot_url(base: str, symbol: str) -> str:
+    """Give where a symbol's whole book is."""
+    return f"{base}{DEPTH_PATH}?symbol={quote(symbol)}&limit={SNAPSHOT_DEPTH}"
+
+
+def snapshot_symbol(url: str) -> str | None:
+    """Give the symbol whose book a URL names, on any host."""
+    path, query = split_url(url)
+    return next(iter(symbols_of(query.get("symbol"))), None) if path.endswith(DEPTH_PATH) else None
+
+
+def decode_snapshot(body: bytes, symbol: str, scales: Scales) -> BookUpdate:
+    """Turn the answer to a depth request into a whole book.
+
+    Raises:
+        DecodeError: a refusal, an undocumented shape, or a number or symbol we can't take.
+    """
+    payload = parse_object(body)
+    last = take_integer(payload, "lastUpdateId")
+    bids, asks = take_pairs(payload, "bids"), take_pairs(payload, "asks")
+    found = read_book(scales, symbol, whole=True, bids=bids, asks=asks, first=last, last=last)
+    if isinstance(found, Refused):
+        raise DecodeError(f"book of {symbol} refused: {found.reason}")
+    return found
+
+
+def decode_listings(body: bytes) -> dict[str, Listing]:
+    """Turn exchangeInfo into listings; a symbol whose entry can't be read counts as not listed.
+
+    Raises:
+        DecodeError: an undocumented shape of the whole.
+    """
+    listings = {}
+    for entry in take_objects(parse_object(body), "symbols"):
+        try:
+            symbol, listing = _listing(entry)
+        except DecodeError:
+            continue
+        listings[symbol] = listing
+    return listings
+
+
+def _listing(entry: Object) -> tuple[str, Listing]:
+    filters = {name_of(found.get("filterType")): found for found in take_objects(entry, "filters")}
+    return take_text(entry, "symbol"), Listing(
+        take_text(entry, "baseAsset"),
+        take_text(entry, "quoteAsset"),
+        step_places(take_text(filters.get("PRICE_FILTER", {}), "tickSize")),
+        step_places(take_text(filters.get("LOT_SIZE", {}), "stepSize")),
+        take_text(entry, "status") == "TRADING",
+    )
+
+
+VENUE = Venue(
+    name="binance",
+    ws=WS,
+    rest=REST,
+    capability=Capability("sequence", None),
+    depth=None,
+    keepalive=Keepalive(silence_s=60, ping=ALIVE, every_s=20),
+    connect=connect,
+    subscribe=subscribe,
+    resubscribe=resubscribe,
+    decode=decode,
+    rule=Spliced,
+    rest_snapshot=RestSnapshot(snapshot_url, snapshot_symbol, decode_snapshot),
+    metadata=Metadata(
+        lambda base: base + INFO_PATH, lambda url: split_url(url)[0].endswith(INFO_PATH), decode_listings
+    ),
+    pace_s=PACE_S,
+    max_age_s=MAX_AGE_S,
+)

@@ -1,0 +1,194 @@
+"""Coinbase Advanced Trade: whole books in band, then deltas; one sequence counts every frame of a connection.
+
+Source: docs.cdp.coinbase.com, advanced-trade-apis/websocket/websocket-channels (read 2026-08).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from ingest.fields import (
+    Object,
+    name_of,
+    parse_object,
+    split_url,
+    symbols_of,
+    take_boolean,
+    take_choice,
+    take_integer,
+    take_name,
+    take_object,
+    take_objects,
+    take_text,
+    words_of,
+)
+from ingest.instants import from_rfc3339
+from ingest.sequence import Unchecked
+from ingest.units import read_book, read_trade, step_places
+from ingest.venue import (
+    Capability,
+    Control,
+    Decoded,
+    Ignored,
+    Keepalive,
+    Listing,
+    Message,
+    Metadata,
+    Scales,
+    Sign,
+    Venue,
+)
+from thalweg.errors import DecodeError
+from thalweg.events import Taker
+
+INFO_PATH = "/api/v3/brokerage/market/products"
+PACE_S = 0.15  # 8 requests a second without a key
+MAX_FRAME = 16 * 2**20  # bytes; the whole book of BTC-USD has 5 MB
+TAKERS = {"BUY": Taker.SELL, "SELL": Taker.BUY}  # `side` is the maker's: a resting buy is hit by a taker who sells
+WHOLE = {"snapshot": True, "update": False}
+
+
+def connect(base: str) -> str:
+    """Give the URL, which has no path."""
+    return base
+
+
+def subscribe(symbols: Sequence[str]) -> list[str]:
+    """Give one request a channel; heartbeats first, without which quiet channels are closed."""
+    heartbeats = orjson.dumps({"type": "subscribe", "channel": "heartbeats"}).decode()
+    channels = ("level2", "market_trades")
+    return [heartbeats, *(_request("subscribe", channel, symbols) for channel in channels)]
+
+
+def resubscribe(symbol: str) -> list[str]:
+    """Give the requests that bring a whole book again; trades are asked for in case they were refused before."""
+    return [
+        _request("unsubscribe", "level2", [symbol]),
+        _request("subscribe", "level2", [symbol]),
+        _request("subscribe", "market_trades", [symbol]),
+    ]
+
+
+def _request(kind: str, channel: str, symbols: Sequence[str]) -> str:
+    return orjson.dumps({"type": kind, "product_ids": list(symbols), "channel": channel}).decode()
+
+
+def decode(frame: bytes, scales: Scales) -> Decoded:
+    """Turn one frame into messages; the connection's sequence counts frames of every channel.
+
+    Raises:
+        DecodeError: an undocumented shape.
+    """
+    payload = parse_object(frame)
+    if payload.get("type") == "error":
+        return Decoded([Control(Sign.NACK, text=words_of(payload.get("message")))])
+    channel = take_text(payload, "channel")
+    messages: list[Message]
+    if channel == "l2_data":
+        instant = from_rfc3339(take_text(payload, "timestamp"))
+        messages = [_book(event, instant, scales) for event in take_objects(payload, "events")]
+    elif channel == "market_trades":
+        messages = [message for event in take_objects(payload, "events") for message in _trades(event, scales)]
+    elif channel == "heartbeats":
+        messages = [Control(Sign.ALIVE)]
+    elif channel == "subscriptions":
+        messages = [_subscriptions(event) for event in take_objects(payload, "events")]
+    else:
+        messages = [Ignored(name_of(channel))]
+    return Decoded(messages, take_integer(payload, "sequence_num"))
+
+
+def _book(event: Object, instant: int | None, scales: Scales) -> Message:
+    """Read the levels, whose sides are mixed; their own `event_time` may be 1970 and is left alone."""
+    bids: list[tuple[object, object]] = []
+    asks: list[tuple[object, object]] = []
+    sides = {"bid": bids, "offer": asks}
+    for level in take_objects(event, "updates"):
+        take_choice(level, "side", sides).append((level.get("price_level"), level.get("new_quantity")))
+    return read_book(
+        scales,
+        take_text(event, "product_id"),
+        whole=take_choice(event, "type", WHOLE),
+        bids=bids,
+        asks=asks,
+        ts_event=instant,
+    )
+
+
+def _trades(event: Object, scales: Scales) -> list[Message]:
+    """Read trades, which come newest first, in recaps and in updates alike."""
+    history = take_choice(event, "type", WHOLE)
+    return [_trade(trade, history, scales) for trade in reversed(take_objects(event, "trades"))]
+
+
+def _trade(trade: Object, history: bool, scales: Scales) -> Message:
+    return read_trade(
+        scales,
+        take_text(trade, "product_id"),
+        price=trade.get("price"),
+        size=trade.get("size"),
+        taker=take_choice(trade, "side", TAKERS),
+        name=take_name(trade, "trade_id"),
+        number=None,  # not documented to step by one; the connection's sequence finds a loss
+        ts_event=from_rfc3339(take_text(trade, "time")),
+        history=history,
+    )
+
+
+def _subscriptions(event: Object) -> Message:
+    """Read all that the connection is subscribed to by now, which answers every request."""
+    books = take_object(event, "subscriptions").get("level2", [])
+    return Control(Sign.ACK, symbols_of(*books) if isinstance(books, list) else ())
+
+
+def decode_listings(body: bytes) -> dict[str, Listing]:
+    """Turn products into listings; a product whose entry can't be read counts as not listed.
+
+    Aliases count as not listed too: `BTC-USDC` is the book of `BTC-USD`, and its frames say `BTC-USD`.
+
+    Raises:
+        DecodeError: an undocumented shape of the whole.
+    """
+    listings = {}
+    for entry in take_objects(parse_object(body), "products"):
+        try:
+            symbol, listing = _listing(entry)
+        except DecodeError:
+            continue
+        if not entry.get("alias"):
+            listings[symbol] = listing
+    return listings
+
+
+def _listing(entry: Object) -> tuple[str, Listing]:
+    return take_text(entry, "product_id"), Listing(
+        take_text(entry, "base_currency_id"),
+        take_text(entry, "quote_currency_id"),
+        step_places(take_text(entry, "price_increment")),
+        step_places(take_text(entry, "base_increment")),
+        take_text(entry, "status") == "online" and not take_boolean(entry, "trading_disabled"),
+    )
+
+
+VENUE = Venue(
+    name="coinbase",
+    ws="wss://advanced-trade-ws.coinbase.com",
+    rest="https://api.coinbase.com",
+    capability=Capability("connection", None, scope="connection"),
+    depth=None,
+    keepalive=Keepalive(silence_s=10),
+    connect=connect,
+    subscribe=subscribe,
+    resubscribe=resubscribe,
+    decode=decode,
+    rule=Unchecked,
+    metadata=Metadata(
+        lambda base: f"{base}{INFO_PATH}?product_type=SPOT",
+        lambda url: split_url(url)[0].endswith(INFO_PATH),
+        decode_listings,
+    ),
+    pace_s=PACE_S,
+    max_frame=MAX_FRAME,
+)

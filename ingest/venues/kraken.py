@@ -1,0 +1,198 @@
+"""Kraken spot, WebSocket v2: whole books in band, no sequence, a checksum of the top ten on every book frame.
+
+Source: docs.kraken.com, spot-websocket-v2 and guides/websockets/book-checksum-v2 (read 2026-08).
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+
+import orjson
+
+from ingest.fields import (
+    Object,
+    as_object,
+    name_of,
+    symbols_of,
+    take_choice,
+    take_integer,
+    take_objects,
+    take_text,
+    words_of,
+)
+from ingest.instants import from_rfc3339
+from ingest.sequence import Summed
+from ingest.units import read_book, read_trade, written_places
+from ingest.venue import (
+    BookUpdate,
+    Capability,
+    Control,
+    Decoded,
+    Ignored,
+    Keepalive,
+    Message,
+    Scales,
+    Sign,
+    Venue,
+)
+from thalweg.book import Book
+from thalweg.errors import DecodeError
+from thalweg.events import State, Taker
+
+DEPTH = 25  # 10 would leave nothing to step in when one of the checked ten goes
+CHECKED = 10  # levels a side in the checksum
+PACE_S = 0.5  # the limit is not published; about one request a second is known to be well
+TAKERS = {"buy": Taker.BUY, "sell": Taker.SELL}
+WHOLE = {"snapshot": True, "update": False}
+SYSTEM = {"online": True, "cancel_only": False, "maintenance": False, "post_only": False}  # whether trades happen
+# The digits as they came are what the checksum is over, and a float would lose them. NaN is no number: refused as one.
+_JSON = json.JSONDecoder(parse_float=str, parse_constant=str)
+
+
+def connect(base: str) -> str:
+    """Give the URL of the public stream."""
+    return f"{base}/v2"
+
+
+def subscribe(symbols: Sequence[str]) -> list[str]:
+    """Give one request for the books and one for the trades of all symbols; each symbol is answered apart."""
+    trades = {"channel": "trade", "symbol": list(symbols), "snapshot": False}
+    return [_book_request("subscribe", symbols), _request("subscribe", trades)]
+
+
+def resubscribe(symbol: str) -> list[str]:
+    """Give the requests that bring a whole book again."""
+    return [_book_request("unsubscribe", [symbol]), _book_request("subscribe", [symbol])]
+
+
+def _book_request(method: str, symbols: Sequence[str]) -> str:
+    return _request(method, {"channel": "book", "symbol": list(symbols), "depth": DEPTH})
+
+
+def _request(method: str, params: Object) -> str:
+    return orjson.dumps({"method": method, "params": params}).decode()
+
+
+def decode(frame: bytes, scales: Scales) -> Decoded:
+    """Turn one frame into messages.
+
+    Raises:
+        DecodeError: an undocumented shape.
+    """
+    try:
+        payload = as_object(_JSON.decode(frame.decode("utf-8")))
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or nested too deep
+        raise DecodeError(f"not JSON: {error}") from error
+    channel = payload.get("channel")
+    if channel == "book":
+        whole = take_choice(payload, "type", WHOLE)
+        return Decoded([_book(entry, whole, scales) for entry in take_objects(payload, "data")])
+    if channel == "trade":
+        history = take_choice(payload, "type", WHOLE)
+        return Decoded([_trade(entry, history, scales) for entry in take_objects(payload, "data")])
+    if channel == "heartbeat":
+        return Decoded([Control(Sign.ALIVE)])
+    if channel == "status":
+        return Decoded([_status(entry) for entry in take_objects(payload, "data")])
+    return Decoded([Ignored(name_of(channel)) if channel is not None else _answer(payload)])
+
+
+def _book(entry: Object, whole: bool, scales: Scales) -> Message:
+    symbol = take_text(entry, "symbol")
+    bids, asks = _pairs(entry, "bids"), _pairs(entry, "asks")
+    message = read_book(scales, symbol, whole=whole, bids=bids, asks=asks, ts_event=_instant(entry))
+    if isinstance(message, BookUpdate):
+        message.checksum = take_integer(entry, "checksum")
+        message.shift = _shift(bids + asks, scales(symbol) or (0, 0))
+    return message
+
+
+def _pairs(entry: Object, key: str) -> list[tuple[object, object]]:
+    levels = take_objects(entry, key)
+    return [(_digits(level.get("price")), _digits(level.get("qty"))) for level in levels]
+
+
+def _digits(number: object) -> object:
+    """Give a number's own digits: floats come as text, integers as `int`; anything else is refused later."""
+    return str(number) if type(number) is int else number
+
+
+def _instant(entry: Object) -> int | None:
+    """Give the instant, which older captures lack in snapshots."""
+    return from_rfc3339(take_text(entry, "timestamp")) if "timestamp" in entry else None
+
+
+def _shift(pairs: list[tuple[object, object]], units: tuple[int, int]) -> tuple[int, int]:
+    """Give by which powers of ten our units (price, size) become the venue's digits."""
+    prices = max((written_places(str(price)) for price, _ in pairs), default=0)
+    sizes = max((written_places(str(size)) for _, size in pairs), default=0)
+    return prices - units[0], sizes - units[1]
+
+
+def checksum(book: Book, shift: tuple[int, int]) -> int:
+    """Give the CRC32 of the ten best asks, then the ten best bids: their digits without points and leading zeros."""
+    tokens: list[str] = []
+    for side in (book.asks(CHECKED), book.bids(CHECKED)):
+        for level in side.tolist():
+            tokens += (_token(number, power) for number, power in zip(level, shift, strict=True))
+    return zlib.crc32("".join(tokens).encode())
+
+
+def _token(units: int, power: int) -> str:
+    return str(units // 10**-power if power < 0 else units * 10**power)
+
+
+def _trade(entry: Object, history: bool, scales: Scales) -> Message:
+    number = take_integer(entry, "trade_id")
+    return read_trade(
+        scales,
+        take_text(entry, "symbol"),
+        price=_digits(entry.get("price")),
+        size=_digits(entry.get("qty")),
+        taker=take_choice(entry, "side", TAKERS),
+        name=str(number),
+        number=number,
+        ts_event=_instant(entry),
+        history=history,
+    )
+
+
+def _status(entry: Object) -> Message:
+    """Read the trading engine's state: all but online means that nothing trades."""
+    if take_choice(entry, "system", SYSTEM):
+        return Control(Sign.ALIVE)
+    return Control(Sign.STATE, text=take_text(entry, "system"), state=State.HALTED)
+
+
+def _answer(payload: Object) -> Message:
+    """Read an answer to one of our requests."""
+    method, success = payload.get("method"), payload.get("success")
+    error = words_of(payload.get("error", payload.get("Error")))
+    if method == "pong" or method == "unsubscribe":
+        return Control(Sign.ALIVE, text=error)  # of an unsubscription: the subscription that follows it tells
+    if success is True and method == "subscribe":
+        result = as_object(payload.get("result"))
+        depth = take_integer(result, "depth") if result.get("channel") == "book" else None
+        return Control(Sign.ACK, symbols_of(result.get("symbol")), depth=depth)
+    if not error:
+        return Ignored(name_of(method))
+    again = error.startswith("Already subscribed")
+    return Control(Sign.ACK if again else Sign.NACK, symbols_of(payload.get("symbol")), error)
+
+
+VENUE = Venue(
+    name="kraken",
+    ws="wss://ws.kraken.com",
+    rest=None,
+    capability=Capability("checksum", CHECKED),
+    depth=DEPTH,
+    keepalive=Keepalive(silence_s=5, ping='{"method":"ping"}', every_s=30),
+    connect=connect,
+    subscribe=subscribe,
+    resubscribe=resubscribe,
+    decode=decode,
+    rule=lambda: Summed(checksum),
+    pace_s=PACE_S,
+)
