@@ -1,6 +1,6 @@
 /** The consolidated ladder's panel: levels with who quotes them, the quote in the middle, what is left out. */
 
-import { basisPoints, compare, cutPlaces, padZeros, toText, toUnits, fractionDigits } from "./decimals.js";
+import { basisPoints, compare, cutPlaces, padBlanks, padZeros, toText, toUnits, fractionDigits } from "./decimals.js";
 import { element, setData, setText, within } from "./dom.js";
 import { LadderTable } from "./ladder.js";
 import { glyph } from "./words.js";
@@ -21,10 +21,14 @@ export function crossing(bids, asks) {
   return `${by === "0" ? "locked" : `crossed by ${by}`}: ${names(bids[0])} bid ${sign} ${names(asks[0])} ask`;
 }
 
-/** Who quotes one level, a line each: the level, then its venues, the largest first. */
+/** Who quotes one level, as aligned lines: the level, then its venues, the largest first. */
 export function composition(side, level) {
   const venues = Object.entries(level.venues ?? {}).sort((one, other) => compare(other[1], one[1]));
-  return [`${side === "bids" ? "bid" : "ask"} ${level.price} × ${level.size}`, ...venues.map(([venue, size]) => `${venue} ${size}`)];
+  const places = Math.max(0, ...venues.map(([, size]) => fractionDigits(size)));
+  const padded = venues.map(([venue, size]) => [venue, padBlanks(size, places)]);
+  const [names, sizes] = [0, 1].map((at) => Math.max(0, ...padded.map((pair) => pair[at].length)));
+  const lines = padded.map(([venue, size]) => `${venue.padEnd(names)}  ${size.padStart(sizes)}`);
+  return [`${side === "bids" ? "bid" : "ask"} ${level.price} × ${level.size}`, ...lines];
 }
 
 export class ConsolidatedPanel {

@@ -5,7 +5,7 @@ import { element, setData, setText, within } from "./dom.js";
 import { clock } from "./words.js";
 
 const KEPT = 100; // what one can scroll back through
-const LONG = 21; // digits of price and size from which a smaller face is needed
+const LONG = 18; // digits of price and size from which a smaller face is needed
 const TAKERS = { b: "▲ buy", s: "▼ sell" };
 
 /** What the tape holds, newest first. Pure. */

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { backoff, isRefusal, requestsBetween } from "../../../gateway/static/connection.js";
+import { crossing } from "../../../gateway/static/consolidated.js";
+import { Market } from "../../../gateway/static/market.js";
+import { Samples } from "../../../gateway/static/samples.js";
+import { channels } from "../../../gateway/static/subscriptions.js";
+import { Trades } from "../../../gateway/static/tape.js";
+import { troubles } from "../../../gateway/static/topbar.js";
+import { age, duration, shortFlags } from "../../../gateway/static/words.js";
+
+const FAST = { depth: 25, rate_ms: 100 };
+const SLOW = { depth: 25, rate_ms: 250 };
+const VIEW = { instrument: "BTC-USDT", venues: ["kraken"], instruments: ["BTC-USDT", "ETH-USDT"], hidden: false, small: false };
+
+test("back-off is anywhere between its floor and a doubling, capped ceiling", () => {
+  assert.equal(backoff(0, 0), 500);
+  assert.equal(backoff(1, 1), 2000);
+  assert.equal(backoff(50, 1), 20000);
+});
+
+test("the close codes that mean stay away are kept apart from those that mean come back", () => {
+  assert.deepEqual([4001, 4008, 4100, 1006, 4400, 4429].map(isRefusal), [false, false, false, false, true, true]);
+});
+
+test("only differences are requested, grouped by terms, leaving first", () => {
+  const from = new Map([["a", FAST], ["b", FAST], ["c", SLOW]]);
+  const to = new Map([["a", FAST], ["b", SLOW], ["d", SLOW]]);
+  assert.deepEqual(requestsBetween(from, to), [
+    { op: "unsubscribe", ch: ["b", "c"] },
+    { op: "subscribe", ch: ["b", "d"], ...SLOW },
+  ]);
+  assert.deepEqual(requestsBetween(from, from), []);
+  assert.equal(requestsBetween(from, from, new Set(["a"])).length, 2);
+});
+
+test("a hidden page wants states alone, a small one only its panel", () => {
+  assert.deepEqual([...channels({ ...VIEW, hidden: true, panels: new Set(["market"]) }).keys()], ["status"]);
+  const small = channels({ ...VIEW, small: true, panels: new Set(["trades"]) });
+  assert.deepEqual([...small.keys()], ["status", "bbo:*:BTC-USDT", "trades:*:BTC-USDT"]);
+});
+
+test("a loss of trades is told, whether the gateway dropped them or a frame is missing", () => {
+  const trades = new Trades();
+  const row = [1, "10", "1", "b", "id", "kraken"];
+  trades.take({ s: 5, p: null, x: [row] });
+  trades.take({ s: 6, p: 5, x: [row], drop: 3 });
+  trades.take({ s: 9, p: 8, x: [row] });
+  assert.deepEqual(trades.entries.map(({ note }) => note !== undefined), [false, true, false, true, false]);
+});
+
+test("best prices are those of live books only", () => {
+  const market = new Market();
+  market.load([{ name: "BTC-USDT", venues: ["binance", "kraken"] }]);
+  const quote = { st: "live", fl: [], age_ms: 5, bid: "10", ask: "11" };
+  const v = { binance: quote, kraken: { ...quote, st: "stale" } };
+  market.takeBest({ ch: "bbo:*:BTC-USDT", v, q: { bid: "10", ask: "11" } }, 1000);
+  assert.deepEqual([...market.bestVenues("BTC-USDT").bid], ["binance"]);
+  assert.deepEqual(market.liveOf("kraken"), { live: 0, all: 1, state: "stale" });
+  assert.equal(market.age(market.cell("BTC-USDT", "binance"), 1500), 505);
+});
+
+test("a crossed ladder says who crosses whom and by how much", () => {
+  const bid = { price: "10.2", venues: { kraken: "1" } };
+  const ask = { price: "10.15", venues: { binance: "1" } };
+  assert.equal(crossing([bid], [ask]), "crossed by 0.05: kraken bid > binance ask");
+  assert.equal(crossing([ask], [bid]), "");
+});
+
+test("troubles name what is down, and nothing while all is well", () => {
+  const open = { state: "open", since: 0, reason: "" };
+  const down = new Map([["redis", { state: "down", since: 0, why: "refused" }]]);
+  assert.deepEqual(troubles(open, new Map(), new Map()), []);
+  assert.match(troubles(open, down, new Map())[0], /^Redis is down: refused/);
+  assert.match(troubles({ ...open, state: "waiting", lost: true }, down, new Map())[0], /^No connection/);
+});
+
+test("percentiles are nearest rank over what the ring still holds", () => {
+  const samples = new Samples();
+  assert.equal(samples.summary(0), null);
+  for (let us = 1; us <= 2000; us += 1) samples.add(us, us);
+  const { count, p50, max } = samples.summary(2000);
+  assert.deepEqual([count, p50, max], [1024, 1488, 2000]);
+});
+
+test("ages and durations are worded with their units", () => {
+  assert.deepEqual([age(240), age(12_400), age(600_000)], ["0.2s", "12s", "10m"]);
+  assert.deepEqual([duration(38.2), duration(1240), duration(2.2e6), duration(null)], ["38.2 µs", "1.24 ms", "2.20 s", "–"]);
+  assert.equal(shortFlags(["unverified", "crossed"]), "cross+");
+});
