@@ -12,10 +12,11 @@ from typing import Any
 from simulator.dialect import ABSORBED, Dialect, Reply, Trick
 from simulator.exchange import Exchange
 from simulator.texts import MILLISECOND_NS, SECOND_NS, padded
-from simulator.topic import BOOK, TRADES, Client, Close, Desk, Frame, Ping, Topic
+from simulator.topic import BOOK, TRADES, Client, Desk, Frame, Ping, Topic
 
 FIRST_UPDATE = 90_000_000_000
 FIRST_TRADE = 5_000_000_000
+MESSAGES_A_SECOND = 5
 PING_NS = 20 * SECOND_NS
 STREAMS = {  # suffix of a stream's name: kind, interval in ns
     "depth@100ms": (BOOK, 100 * MILLISECOND_NS),
@@ -31,7 +32,7 @@ def _open(exchange: Exchange, client: Client, now: int) -> None:
     """Take the streams named in the URL: `/ws/<s>/<s>` or `/stream?streams=<s>/<s>`."""
     path, _, query = client.path.partition("?")
     client.options["combined"] = path.startswith("/binance/stream")
-    client.options["pinged"] = now
+    client.options |= {"pinged": now, "messages": 0, "second": 0}
     client.options["names"] = {}
     names = path.removeprefix("/binance/ws").strip("/") if path.startswith("/binance/ws") else ""
     for part in query.split("&"):
@@ -68,7 +69,13 @@ def _refused(exchange: Exchange, client: Client, names: list[str], now: int) -> 
 
 
 def _receive(exchange: Exchange, client: Client, text: str, now: int) -> None:
-    """Answer one control request."""
+    """Answer one control request; who sends too many a second is cut off."""
+    second = now // SECOND_NS
+    client.options["messages"] = client.options["messages"] + 1 if client.options["second"] == second else 1
+    client.options["second"] = second
+    if client.options["messages"] > MESSAGES_A_SECOND:
+        exchange.close(client, 1008, "too many requests")
+        return
     try:
         request = json.loads(text)
     except ValueError:
@@ -149,9 +156,9 @@ def _beat(exchange: Exchange, client: Client, now: int) -> None:
     """Ping every 20 s; drop the socket when a shutdown was announced and its time has come."""
     if now - client.options["pinged"] >= PING_NS:
         client.options["pinged"] = now
-        exchange.outbox.append((client, Ping()))
+        exchange.outbox.append((client, Ping(now)))
     if client.options.get(SHUTDOWN_LEAD, now) < now:
-        exchange.outbox.append((client, Close(1001, "server shutdown")))
+        exchange.close(client, 1001, "server shutdown")
 
 
 def _respond(exchange: Exchange, path: str, query: Mapping[str, str], now: int) -> Reply | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from simulator.dialect import ABSORBED, GAP, Dialect, Reply, Trick
 from simulator.exchange import Exchange
-from simulator.texts import MILLISECOND_NS, padded, trimmed
+from simulator.texts import MILLISECOND_NS, SECOND_NS, padded, trimmed
 from simulator.topic import BOOK, TRADES, Client, Desk, Frame, Topic
 from simulator.window import View, difference, view
 
@@ -20,6 +20,7 @@ FIRST_UPDATE = {50: 1_000_000, 200: 2_000_000_000, 1000: 4_000_000_000_000}  # `
 FIRST_SEQUENCE = 66_000_000_000
 FIRST_TRADE = 2_290_000_000_000_000_000
 MAX_ARGS = 10
+IDLE_NS = 61 * SECOND_NS
 CONNECTION = "00000000-0000-4000-8000-{:012d}"
 
 
@@ -58,12 +59,15 @@ def _subscribe(exchange: Exchange, client: Client, request: Mapping[str, Any], n
     if len(names) > MAX_ARGS:
         _reply(exchange, client, request, False, "args size >10")
         return
+    wanted = {}
     for name in names:
-        problem = _problem(exchange, client, name, now)
-        if problem:
+        parsed = _parse(exchange, name)
+        problem = _problem(exchange, client, name, parsed, now)
+        if parsed is None or problem:
             _reply(exchange, client, request, False, f"error:{problem},topic:{name}")
             return
-    topics = [_join(exchange, client, name, now) for name in names]
+        wanted[name] = parsed
+    topics = [_join(exchange, client, name, *parsed, now) for name, parsed in wanted.items()]
     _reply(exchange, client, request, True, "subscribe")
     for topic in topics:
         if topic.kind == BOOK:
@@ -81,9 +85,10 @@ def _parse(exchange: Exchange, name: str) -> tuple[Desk, str, int | None] | None
     return None
 
 
-def _problem(exchange: Exchange, client: Client, name: str, now: int) -> str | None:
+def _problem(
+    exchange: Exchange, client: Client, name: str, parsed: tuple[Desk, str, int | None] | None, now: int
+) -> str | None:
     """Say why a topic can't be subscribed to."""
-    parsed = _parse(exchange, name)
     if parsed is None:
         return "handler not found"
     if name in client.topics:
@@ -93,11 +98,8 @@ def _problem(exchange: Exchange, client: Client, name: str, now: int) -> str | N
     return None
 
 
-def _join(exchange: Exchange, client: Client, name: str, now: int) -> Topic:
+def _join(exchange: Exchange, client: Client, name: str, desk: Desk, kind: str, depth: int | None, now: int) -> Topic:
     """Subscribe a client to a topic that has been checked; what others still wait for goes out before."""
-    parsed = _parse(exchange, name)
-    assert parsed is not None  # noqa: S101  # _problem has said so
-    desk, kind, depth = parsed
     if name in desk.topics:
         exchange.flush(desk.topics[name], now)
     topic = exchange.subscribe(client, name, desk, kind, 0 if depth is None else DEPTHS[str(depth)], depth)
@@ -183,6 +185,11 @@ def _instrument(desk: Desk) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _beat(exchange: Exchange, client: Client, now: int) -> None:
+    """End connections that subscribe to nothing."""
+    exchange.expire(client, IDLE_NS)
+
+
 def _restart(exchange: Exchange, desk: Desk, now: int) -> bool:
     """Start the counters of the book's topics again at 1, each with a snapshot, as after a service restart."""
     topics = [topic for topic in desk.topics.values() if topic.kind == BOOK and topic.clients]
@@ -202,6 +209,7 @@ DIALECT = Dialect(
     trade_interval=0,
     receive=_receive,
     publish=_publish,
+    beat=_beat,
     respond=_respond,
     expects={"duplicate": GAP},  # a delta whose u did not step by one is a gap, also one that came before
     tricks={"restart": Trick(_restart, ABSORBED, "book")},

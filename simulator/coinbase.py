@@ -12,12 +12,13 @@ from typing import Any
 from simulator.dialect import Dialect, Reply
 from simulator.exchange import Exchange
 from simulator.market import Trade
-from simulator.texts import MILLISECOND_NS, rfc3339, trimmed
+from simulator.texts import MILLISECOND_NS, SECOND_NS, rfc3339, trimmed
 from simulator.topic import BOOK, TRADES, Client, Desk, Frame, Topic
 from simulator.window import Changes
 
 CHANNELS = {"level2": (BOOK, 50 * MILLISECOND_NS), "market_trades": (TRADES, 250 * MILLISECOND_NS)}
 FIRST_TRADE = 995_000_000
+IDLE_NS = 5 * SECOND_NS
 EPOCH = "1970-01-01T00:00:00Z"  # the event time of a snapshot's levels
 
 
@@ -153,8 +154,9 @@ def _publish(exchange: Exchange, topic: Topic, now: int) -> None:
 
 
 def _beat(exchange: Exchange, client: Client, now: int) -> None:
-    """Send a heartbeat each second to those who asked for it."""
+    """Send a heartbeat each second to those who asked for it; end connections that asked for nothing."""
     if not client.options.get("heartbeats"):
+        exchange.expire(client, IDLE_NS)
         return
     client.options["beats"] = client.options.get("beats", 0) + 1
     clock = rfc3339(now, 9).replace("T", " ").removesuffix("Z") + " +0000 UTC m=+1.5"

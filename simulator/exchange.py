@@ -40,11 +40,10 @@ class Exchange:
         self.desks[instrument] = desk
         self.by_symbol[symbol] = desk
 
-    # What the service calls.
-
     def connect(self, number: int, path: str, now: int) -> Client:
         """Take a new connection in and greet it."""
-        client = Client(number, self.dialect.venue, path, now, ts_sent=now)
+        self.now = now
+        client = Client(number, self.dialect.venue, path, now, ts_sent=now, ts_idle=now)
         self.clients[number] = client
         self.dialect.open(self, client, now)
         return client
@@ -57,11 +56,13 @@ class Exchange:
 
     def receive(self, client: Client, text: str, now: int) -> None:
         """Hand a client's text to the dialect, unless a fault has made the socket silent."""
+        self.now = now
         if not client.silent:
             self.dialect.receive(self, client, text, now)
 
     def beat(self, now: int) -> None:
         """Do what is done about once a second: heartbeats, and connections that are too old."""
+        self.now = now
         limit = self.dialect.max_age_ns
         for client in list(self.clients.values()):
             if limit is not None and now - client.ts_opened > limit:
@@ -71,6 +72,7 @@ class Exchange:
 
     def advance(self, now: int) -> None:
         """Move the markets that are due and publish the topics that are."""
+        self.now = now
         for desk in self._awake:
             if now - desk.due > BEHIND_NS:
                 desk.due = now
@@ -94,11 +96,10 @@ class Exchange:
 
     def settle(self, now: int) -> None:
         """Publish everything that waits for its cadence."""
+        self.now = now
         for desk in self._awake:
             for topic in desk.topics.values():
                 self.flush(topic, now)
-
-    # What dialects call.
 
     def flush(self, topic: Topic, now: int) -> None:
         """Publish what has happened to a topic, if anything has."""
@@ -127,6 +128,7 @@ class Exchange:
         topic = client.topics.pop(name, None)
         if topic is not None:
             topic.clients.pop(client.number, None)
+            client.ts_idle = self.now
         return topic is not None
 
     def publish(self, topic: Topic, frame: Frame) -> None:
@@ -150,11 +152,17 @@ class Exchange:
         """Put one frame into the outbox."""
         if not client.silent:
             self.frames += 1
+            client.ts_sent = self.now
             self.outbox.append((client, body))
 
     def close(self, client: Client, code: int | None, reason: str = "") -> None:
         """End a connection; without a code its TCP connection is dropped."""
         self.outbox.append((client, Close(code, reason)))
+
+    def expire(self, client: Client, idle_ns: int) -> None:
+        """End a connection that has had no subscription for that long."""
+        if not client.topics and self.now - client.ts_idle > idle_ns:
+            self.close(client, 1000, "nothing subscribed")
 
     def witness(self, topic: Topic, sequence: int | None, ts_event: int | None) -> None:
         """Tell the oracle that the true book is at this position; as deep as the feed shows and can be verified."""
@@ -170,8 +178,6 @@ class Exchange:
     def refuses(self, desk: Desk, client: Client, now: int) -> bool:
         """Tell whether a fault wants this subscription refused; each such fault says so once."""
         return self.tamper.refuse(desk, client, now)
-
-    # What reports and faults ask.
 
     def watched(self) -> set[str]:
         """Give the instruments whose book has a subscriber."""

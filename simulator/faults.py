@@ -7,7 +7,7 @@ and kinds. Times count from the moment the script says the system has settled.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,9 +112,11 @@ class Schedule:
         self._zero: int | None = None
         self._left = sorted(script.faults, key=lambda fault: fault.at_s)
 
-    def due(self, now: int, all_subscribed: bool) -> list[Fault]:
+    def due(self, now: int, all_subscribed: Callable[[], bool]) -> list[Fault]:
         """Give the faults whose time has come since the last call."""
-        if self._subscribed is None and all_subscribed:
+        if not self._left:
+            return []
+        if self._subscribed is None and all_subscribed():
             self._subscribed = now
         if self._zero is None:
             self._zero = self._settled(now)

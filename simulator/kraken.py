@@ -24,6 +24,7 @@ GRAIN = 1_000  # timestamps have microseconds
 FIRST_TRADE = 84_000_000
 CONNECTION = 15_113_583_034_416_000_000
 UNAVAILABLE = "EService:Unavailable"
+IDLE_NS = 60 * SECOND_NS
 HEARTBEAT = b'{"channel":"heartbeat"}'
 
 
@@ -40,6 +41,7 @@ def _beat(exchange: Exchange, client: Client, now: int) -> None:
     """Send a heartbeat when nothing was sent for about a second and something is subscribed."""
     if client.topics and now - client.ts_sent >= SECOND_NS - 100 * MILLISECOND_NS:
         exchange.send(client, HEARTBEAT)
+    exchange.expire(client, IDLE_NS)
 
 
 def _receive(exchange: Exchange, client: Client, text: str, now: int) -> None:

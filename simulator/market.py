@@ -135,7 +135,7 @@ class Ladder:
         if count is None:
             count = len(self.prices)
         chosen = self.prices[: -count - 1 : -1] if self.bids else self.prices[:count]
-        return [(price, self.sizes[price]) for price in chosen]
+        return list(zip(chosen, map(self.sizes.__getitem__, chosen), strict=True))
 
     def crossed(self, centre: int) -> list[int]:
         """Give the prices a centre has reached or passed, best first."""

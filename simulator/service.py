@@ -30,6 +30,7 @@ TURN_S = 0.005  # between two looks at the markets
 ORACLE_S = 0.025  # between two pushes of the oracle
 QUEUE_BYTES = 16 * 1024 * 1024  # unsent bytes at which a slow client is cut, as the venues do
 ORACLE_QUEUE_BYTES = 64 * 1024 * 1024
+CLOSE_S = 1.0  # for the peer to answer a close frame
 MAX_REQUEST = 64 * 1024
 
 
@@ -91,7 +92,7 @@ class Simulator:
         """
         async with serve(
             self._serve, address.host, address.port, process_request=self._respond, compression=None,
-            max_size=MAX_REQUEST, ping_interval=None, close_timeout=1, write_limit=QUEUE_BYTES, logger=_quiet_logger(),
+            max_size=MAX_REQUEST, ping_interval=None, close_timeout=CLOSE_S, write_limit=QUEUE_BYTES, logger=_quiet_logger(),
         ) as server:  # fmt: skip
             if started is not None:
                 started(_address(server))
@@ -123,8 +124,6 @@ class Simulator:
                     log.warning("cut an oracle client that does not read")
                     socket.transport.abort()
 
-    # WebSockets.
-
     async def _serve(self, socket: ServerConnection) -> None:
         """Serve one connection by its path."""
         path = _path(socket)
@@ -155,8 +154,7 @@ class Simulator:
         try:
             async for message in socket:
                 text = message if isinstance(message, str) else message.decode("utf-8", "replace")
-                exchange.now = time.time_ns()
-                exchange.receive(client, text, exchange.now)
+                exchange.receive(client, text, time.time_ns())
                 self._deliver()
         except ConnectionClosed:
             pass
@@ -204,8 +202,6 @@ class Simulator:
         self._deliver()
         return self._world.report()
 
-    # Sending.
-
     def _deliver(self) -> None:
         """Empty every venue's outbox into the sockets."""
         for exchange in self._world.exchanges.values():
@@ -220,17 +216,14 @@ class Simulator:
         """Send one frame, or ping, or close; a client too far behind is cut."""
         if isinstance(effect, bytes):
             broadcast((socket,), effect, text=True)
-            client.ts_sent = time.time_ns()
             if socket.transport.get_write_buffer_size() > QUEUE_BYTES:
                 log.warning("cut %s client %d: it does not read", client.venue, client.number)
                 socket.transport.abort()
         elif isinstance(effect, Ping):
-            socket.protocol.send_ping(b"%d" % client.ts_sent)
+            socket.protocol.send_ping(b"%d" % effect.ts)
             socket.send_data()
         elif isinstance(effect, Close):
             _end(socket, effect)
-
-    # HTTP.
 
     async def _respond(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer plain HTTP and unknown paths; let WebSockets of known ones through."""
@@ -260,6 +253,7 @@ def _end(socket: ServerConnection, wish: Close) -> None:
     elif socket.protocol.state.name == "OPEN":
         socket.protocol.send_close(wish.code, wish.reason)
         socket.send_data()
+        asyncio.get_running_loop().call_later(CLOSE_S, socket.transport.abort)
 
 
 def _path(socket: ServerConnection) -> str:

@@ -62,8 +62,6 @@ class Tamper:
             client.muted.discard(name)
         self._muted = [one for one in self._muted if one[0] > now]
 
-    # Starting.
-
     def _start(self, fault: Fault, patience: int, now: int) -> bool:
         """Begin one fault; tells whether it could."""
         desk = self._choose(fault, now, choosy=now < patience)
@@ -128,8 +126,6 @@ class Tamper:
             else:
                 self._exchange.close(client, None if fault.kind == "cut" else 1001, "going away")
 
-    # Frames.
-
     def pass_on(self, topic: Topic, frame: Frame) -> None:
         """Send a frame as the first fault that waits for one of this topic lets it through."""
         sendings = self._exchange.rendered(topic, frame)
@@ -192,8 +188,6 @@ class Tamper:
             if client.topics.get(topic.name) is topic:
                 self._exchange.send(client, body)
 
-    # Requests.
-
     def refuse(self, desk: Desk, client: Client, now: int) -> bool:
         """Tell whether a subscription is to be refused."""
         return self._take("refuse", desk, now)
@@ -216,8 +210,6 @@ class Tamper:
                 self._note(armed.fault, [desk.instrument], now)
                 return True
         return False
-
-    # The log.
 
     def _note_topic(self, fault: Fault, topic: Topic) -> None:
         """Log a fault that happened to a frame; a numbered connection loses all its books by it."""

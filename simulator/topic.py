@@ -31,6 +31,7 @@ class Client:
     counter: int = 0
     options: dict[str, Any] = field(default_factory=dict)
     ts_sent: int = 0
+    ts_idle: int = 0  # since when, at the latest, nothing has been subscribed
     silent: bool = False  # a fault: the socket is open and nothing is sent on it any more
     muted: set[str] = field(default_factory=set)  # a fault: topics that say nothing until subscribed to again
 
@@ -45,7 +46,9 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """The wish to send a WebSocket ping."""
+    """The wish to send a WebSocket ping with the instant in it."""
+
+    ts: int
 
 
 Effect = bytes | Close | Ping

@@ -23,6 +23,7 @@ DEFAULT_RATE = 1_500.0  # frames a second, all venues together
 DEFAULT_SEED = 1
 TRADES_PER_STEP = 0.17  # measured over the model's markets
 REFERENCE_NS = 100 * MILLISECOND_NS
+SHOWN = 0.93  # of the steps end in a frame; the others happen below what the feed shows
 MAX_STEPS_S = 2_000.0  # of one market; more than any rate needs
 
 
@@ -78,8 +79,8 @@ class World:
                     reference.step()
             self._start_faults(now)
         for exchange in self.exchanges.values():
-            exchange.now = now
             if self.running:
+                exchange.now = now
                 exchange.tamper.tick(now)
                 exchange.advance(now)
             if beat:
@@ -87,8 +88,12 @@ class World:
 
     def _start_faults(self, now: int) -> None:
         """Hand the faults whose time has come to their venues."""
-        for fault in self._schedule.due(now, all_subscribed=self.books() == self.listed()):
+        for fault in self._schedule.due(now, self._all_subscribed):
             self.exchanges[fault.venue].tamper.inject(fault, now)
+
+    def _all_subscribed(self) -> bool:
+        """Tell whether every book has a subscriber."""
+        return self.books() == self.listed()
 
     def inject(self, row: Mapping[str, Any], now: int) -> None:
         """Take one fault from outside the script; its time is now.
@@ -104,7 +109,6 @@ class World:
     def pause(self, now: int) -> None:
         """Stop the markets; what is under way is published first. Sockets stay open and heartbeats go on."""
         for exchange in self.exchanges.values():
-            exchange.now = now
             exchange.settle(now)
         self.running = False
 
@@ -151,7 +155,7 @@ class World:
 
 def steps_a_second(rate: float, markets: Iterable[tuple[Dialect, str]]) -> float:
     """Find how often a market of activity 1 must step for all markets to make that many frames a second."""
-    known = list(markets)
+    known, rate = list(markets), rate / SHOWN
     low, high = 0.0, MAX_STEPS_S
     for _ in range(40):
         middle = (low + high) / 2
