@@ -1,0 +1,143 @@
+"""What `thalweg up` is to run: the services, their commands and their environment."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from thalweg.cli.embedded import free_port
+from thalweg.errors import SettingsError
+from thalweg.settings import PREFIX, Settings, load_settings
+
+DEMO_RATE = 1500.0  # frames a second over all fake venues: the load the smoke test asks for, half as much again
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """The options of `thalweg up`; `summary` is a file, or `-` for stdout."""
+
+    demo: bool = False
+    venues: str | None = None
+    instruments: str | None = None
+    rate: float = DEMO_RATE
+    seed: int = 1
+    faults: str | None = None
+    seconds: float | None = None
+    summary: str | None = None
+    port: int | None = None
+    as_json: bool = False
+
+    @property
+    def measured(self) -> bool:
+        """Whether the run ends with a count of everything."""
+        return self.seconds is not None or self.summary is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run: what was wished for, the settings of all services, and where the fake venues listen."""
+
+    wishes: Wishes
+    settings: Settings
+    environ: Mapping[str, str]
+    own_server: bool
+    simulator_port: int | None
+
+    @property
+    def venues(self) -> list[str]:
+        """The venues that have a book to run, in the instruments file's order."""
+        found: dict[str, None] = {}
+        for one in self.settings.instruments.by_name.values():
+            found.update(dict.fromkeys(one.symbols))
+        return list(found)
+
+    @property
+    def streams(self) -> list[tuple[str, str]]:
+        """The (instrument, venue) of every book."""
+        return [(name, venue) for name, one in self.settings.instruments.by_name.items() for venue in one.symbols]
+
+    @property
+    def page(self) -> str:
+        """The page's address."""
+        host = "127.0.0.1" if self.settings.host in ("0.0.0.0", "::", "") else self.settings.host  # noqa: S104
+        return f"http://{host}:{self.settings.port}/"
+
+    @property
+    def socket(self) -> str:
+        """The address of the gateway's WebSocket."""
+        return f"ws{self.page.removeprefix('http')}ws/v1"
+
+    def simulator_socket(self, path: str) -> str:
+        """The address of one of the simulator's own WebSockets, `oracle` or `control`."""
+        return f"ws://127.0.0.1:{self.simulator_port}/{path}"
+
+    def child_environ(self, name: str, redis_url: str, folder: Path) -> dict[str, str]:
+        """Give a service's environment; its report goes into the folder."""
+        report = {PREFIX + "REPORT": str(folder / report_name(name))} if self.wishes.measured else {}
+        return {**self.environ, "REDIS_URL": redis_url, **report}
+
+    def simulator_command(self) -> list[str]:
+        """Give the command that runs the fake venues."""
+        wishes = self.wishes
+        command = [sys.executable, "-m", "simulator", "--port", str(self.simulator_port)]
+        command += ["--rate", f"{wishes.rate:g}", "--seed", str(wishes.seed)]
+        return command + (["--faults", wishes.faults] if wishes.faults else [])
+
+
+def report_name(service: str) -> str:
+    """Give the file name of a service's report."""
+    return service.replace(":", "-") + ".json"
+
+
+def make_plan(wishes: Wishes, environ: Mapping[str, str]) -> Plan:
+    """Work out what to run, before anything is started.
+
+    Raises:
+        SettingsError: an option or a variable is wrong, or the gateway's port is taken.
+    """
+    if not wishes.demo and wishes.faults:
+        raise SettingsError("--faults needs --demo: the real venues make their own")
+    simulator_port = free_port() if wishes.demo else None
+    ours = dict(environ)
+    wanted = {"VENUES": wishes.venues, "ONLY": wishes.instruments, "LOG": "json" if wishes.as_json else None}
+    wanted["PORT"] = None if wishes.port is None else str(wishes.port)
+    ours |= {PREFIX + name: text for name, text in wanted.items() if text}
+    settings = load_settings(ours)
+    if simulator_port is not None:
+        ours |= endpoints(simulator_port, load_settings({}))
+    plan = Plan(wishes, load_settings(ours), ours, not environ.get("REDIS_URL"), simulator_port)
+    if not plan.streams:
+        raise SettingsError(f"no instrument is listed on these venues: {ours.get(PREFIX + 'VENUES', 'none')}")
+    unknown = {part.strip() for part in (wishes.venues or "").split(",") if part.strip()} - set(plan.venues)
+    if unknown:
+        raise SettingsError(f"no instrument of these is listed on {', '.join(sorted(unknown))}")
+    refuse_taken_port(settings.host, settings.port)
+    return plan
+
+
+def endpoints(port: int, settings: Settings) -> dict[str, str]:
+    """Give the variables that send every venue's worker to the simulator."""
+    venues = {venue for one in settings.instruments.by_name.values() for venue in one.symbols}
+    kinds = (("WS", "ws"), ("REST", "http"))
+    return {f"{PREFIX}{v.upper()}_{name}": f"{scheme}://127.0.0.1:{port}/{v}" for v in venues for name, scheme in kinds}
+
+
+def refuse_taken_port(host: str, port: int) -> None:
+    """Make sure that the gateway will get its port.
+
+    Raises:
+        SettingsError: another program listens there, or the host is not one of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host.strip("[]"), port))
+            probe.listen()
+        except OSError as error:
+            raise SettingsError(
+                f"port {port} on {host} can't be had: {error.strerror}; choose one with --port"
+            ) from error
