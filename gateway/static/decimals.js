@@ -77,7 +77,7 @@ export function cutPlaces(text, places) {
 }
 
 /**
- * Difference of two prices in basis points of their mean, rounded to 0.01.
+ * Difference of two prices in basis points of their mean, rounded to 0.01; "<0.01" for less of either sign.
  * @param {string} ask
  * @param {string} bid
  */
@@ -89,7 +89,7 @@ export function basisPoints(ask, bid) {
   const scaled = (high - low) * 4_000_000n; // 2 for the mean, 1e4 for bps, 1e2 for its places, 2 to round
   const doubled = scaled / sum;
   const rounded = (doubled + (doubled < 0n ? -1n : 1n)) / 2n;
-  return padZeros(toText(rounded, 2), 2);
+  return rounded === 0n && high !== low ? "<0.01" : padZeros(toText(rounded, 2), 2);
 }
 
 /**
