@@ -40,7 +40,7 @@ class Asking:
 
     def answered(self) -> None:
         """The book came and is live."""
-        self.waiting, self._refusals = False, 0
+        self.waiting, self._refusals, self._due = False, 0, 0
         self._backoff.reset()
 
     def postpone(self, now: int, after_s: float | None = None) -> None:

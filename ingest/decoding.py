@@ -140,7 +140,7 @@ class Decoding:
             for track in session.tracks:
                 if any(track.book.counts):
                     one, book = track.instrument, track.book
-                    found = {"instrument": one.name, "symbol": track.symbol, "state": track.state}
+                    found: dict[str, object] = {"instrument": one.name, "symbol": track.symbol, "state": track.state}
                     found |= {"bids": _texts(book.bids(), one), "asks": _texts(book.asks(), one)}
                     lines.append(orjson.dumps(found, option=orjson.OPT_APPEND_NEWLINE))
         return b"".join(lines)

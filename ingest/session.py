@@ -127,7 +127,7 @@ class Session:
             self._tally.bad_frames += 1
             asking.postpone(now)
             return self._take()
-        self._book(update, ts_recv, now)
+        self._book(update, ts_recv, now, fetched=True)
         if asking.track.wants_book:
             asking.postpone(now)
         return self._take()
@@ -213,7 +213,7 @@ class Session:
             case Refused():
                 self._refuse(message, ts_recv)
 
-    def _book(self, update: BookUpdate, ts_recv: int, now: int) -> None:
+    def _book(self, update: BookUpdate, ts_recv: int, now: int, *, fetched: bool = False) -> None:
         asking = self._find(update.symbol)
         if asking is None:
             return
@@ -221,7 +221,7 @@ class Session:
             self._effects.whole = True
         else:
             self._effects.moved = True
-        asking.track.update(update, ts_recv, now)
+        asking.track.update(update, ts_recv, now, fetched=fetched)
         if update.whole and asking.track.state is State.LIVE:
             asking.answered()
         elif asking.track.held:

@@ -76,18 +76,19 @@ class Track:
 
     # --- the book -------------------------------------------------------------------------------
 
-    def update(self, update: BookUpdate, ts_recv: int, now: int) -> None:
-        """Take one update of the venue."""
+    def update(self, update: BookUpdate, ts_recv: int, now: int, *, fetched: bool = False) -> None:
+        """Take one update of the venue; `fetched` if it was asked for apart from the feed."""
         self.touched = True
         self._tally.decoded += 1
+        if fetched and self.probing and self.state is State.LIVE:
+            self._judge_probe(update, ts_recv, now)
+            return
         self._take(update, ts_recv, now)
         if update.whole and self.state is State.LIVE:
             self._release(now)
 
     def _take(self, update: BookUpdate, ts_recv: int, now: int) -> None:
         """Admit an update and do what the rule says."""
-        if update.whole and self.probing and self._answers_probe(update, ts_recv, now):
-            return
         verdict = self._rule.admit(update)
         if verdict is Verdict.APPLY:
             self._apply(update, ts_recv, now)
@@ -100,18 +101,15 @@ class Track:
             self._tally.dropped[_DROPS[verdict]] += 1
             self.wants_book = self.wants_book or verdict is Verdict.OLD
 
-    def _answers_probe(self, update: BookUpdate, ts_recv: int, now: int) -> bool:
+    def _judge_probe(self, update: BookUpdate, ts_recv: int, now: int) -> None:
         """Judge a book fetched because ours was silent: the same is quiet, a newer one was kept from us."""
-        mine = self._position[1]
-        if mine is None or update.last is None or update.ts_event is not None:
-            return False  # it came in band, and is taken as any whole book
         self._tally.dropped["duplicate"] += 1
-        if update.last > mine:
+        mine = self._position[1]
+        if mine is None or update.last is None or update.last > mine:
             self.deaf = True
             self.lose("silent", ts_recv)
         else:
             self._awake(ts_recv, now)
-        return True
 
     def _hold(self, update: BookUpdate, ts_recv: int) -> None:
         """Keep an update for the splice; too many mean that the whole book does not come."""
