@@ -1,0 +1,184 @@
+"""One venue's book as its stream tells it: continuity of entry numbers, state, levels at full depth.
+
+The state follows the entries alone, since they are the authority:
+
+| entry | book | state |
+|---|---|---|
+| `open` | kept, but not trusted until a snapshot | `connecting` until the next entry says more |
+| `snapshot` | replaced, trusted again | the snapshot's |
+| `delta` on a live book | applied | - |
+| `delta` on any other book | skipped, not trusted until a snapshot | - |
+| `status` | - | the status's, but never `live` on a book that is not trusted |
+| a hole in n, an entry we can't read | kept, but not trusted until a snapshot | `stale` |
+
+On top of that a book whose ingest is not heard from is shown `connecting` (never heard) or `stale` (silent).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeAlias
+
+from aggregator.counters import Counters
+from thalweg.book import Book
+from thalweg.errors import WireError
+from thalweg.events import Delta, Event, Open, Snapshot, State, Status
+from thalweg.instruments import Instrument
+from thalweg.publication import VenueLine
+from thalweg.wire import Fields, decode_entry
+
+Cursor: TypeAlias = tuple[int, int]
+"""Where a reader stands in a stream: epoch and n of the last entry read."""
+
+LAPPED = "lapped"
+UNREADABLE = "unreadable entry"
+UNOPENED = "epoch without open entry"
+OTHER_DECIMALS = "other decimals"
+NEW_EPOCH = "new epoch"
+SILENT = "ingest silent"
+UNHEARD = "ingest not heard yet"
+
+
+class VenueBook:
+    """One instrument at one venue.
+
+    `cursor` is the last entry read, `snapshot` the last one that held the whole book, `line` what the entries
+    say of the book. `heard` is whether its ingest gives signs of life; `None` before the first.
+    """
+
+    __slots__ = ("_since_heard", "_trusted", "_understood", "book", "cursor", "heard", "instrument", "line", "snapshot")
+
+    def __init__(self, instrument: Instrument, venue: str) -> None:
+        """Start empty, before the first entry."""
+        self.instrument = instrument
+        self.line = VenueLine(venue)
+        self.book = Book()
+        self.cursor: Cursor = (0, 0)
+        self.snapshot: Cursor | None = None
+        self.heard: bool | None = None
+        self._since_heard: int | None = None
+        self._trusted = False
+        self._understood = True
+
+    @property
+    def live(self) -> bool:
+        """Whether the book feeds the ladder."""
+        return self.line.state is State.LIVE and self.heard is True
+
+    def hear(self, heard: bool | None, now_ns: int) -> bool:
+        """Note whether ingest gives signs of life, as of a wall instant; give whether that changed."""
+        changed = heard is not self.heard
+        if changed:
+            self.heard, self._since_heard = heard, now_ns
+        return changed
+
+    def shown(self) -> VenueLine:
+        """Give the line to publish."""
+        if self.heard:
+            return self.line
+        state, reason = (State.CONNECTING, UNHEARD) if self.heard is None else (State.STALE, SILENT)
+        return replace(self.line, state=state, reason=reason, since=self._since_heard)
+
+    def join(self, cursor: Cursor, line: VenueLine | None = None) -> None:
+        """Stand at `cursor` with an empty book; `line` is what is known of it from elsewhere.
+
+        A book that is said to be live is stale here until its next snapshot.
+        """
+        self.cursor = cursor
+        if line is not None:
+            self.line = line
+            if line.state is State.LIVE:
+                line.state, line.reason = State.STALE, "waits for a snapshot"
+
+    def take(self, number: Cursor, fields: Fields, ts_read: int, counters: Counters) -> tuple[Event, int] | None:
+        """Read the next entry: check its number, count it, apply it.
+
+        Args:
+            number: epoch and n of its ID.
+            fields: the entry.
+            ts_read: when it was in our hands.
+            counters: where it is counted.
+
+        Returns:
+            The event and the instant it was packed; `None` for an entry that is not in our layout.
+        """
+        counters.read += 1
+        missing = self._missing_before(number)
+        self.cursor = number
+        if missing:
+            counters.lapped += missing
+            self._distrust(LAPPED, ts_read)
+        try:
+            event, ts_append = decode_entry(self.line.name, self.instrument.name, fields)
+        except WireError:
+            counters.unreadable += 1
+            self._distrust(UNREADABLE, ts_read)
+            return None
+        if number[1] == 1 and not isinstance(event, Open):
+            self._distrust(UNOPENED, ts_read)
+        self._admit(event, counters)
+        return event, ts_append
+
+    def _missing_before(self, number: Cursor) -> int:
+        """Give how many entries are missing between the cursor and `number`, as far as n can tell."""
+        epoch, n = number
+        return n - 1 - (self.cursor[1] if epoch == self.cursor[0] else 0)
+
+    def _distrust(self, reason: str, since: int) -> None:
+        """Make the book stale until the next snapshot."""
+        self._trusted = False
+        self.line.state, self.line.reason, self.line.since = State.STALE, reason, since
+
+    def _admit(self, event: Event, counters: Counters) -> None:
+        """Apply one event, or count why not."""
+        match event:
+            case Open():
+                counters.open += 1
+                self._open(event)
+            case Status():
+                counters.status += 1
+                self._status(event)
+            case Delta() if self.line.state is not State.LIVE:
+                counters.not_live += 1
+                self._trusted = False
+            case _ if not self._understood:
+                counters.not_live += 1
+            case Delta():
+                counters.applied += 1
+                self.book.apply(event.bids, event.asks)
+                self._stand_at(event)
+            case Snapshot():
+                counters.applied += 1
+                self._load(event)
+            case _:
+                counters.applied += 1
+
+    def _open(self, event: Open) -> None:
+        """Begin an epoch: nothing is known of the book until its snapshot."""
+        mine = (self.instrument.price_decimals, self.instrument.size_decimals)
+        self._understood = mine == (event.price_decimals, event.size_decimals)
+        self._distrust(NEW_EPOCH if self._understood else OTHER_DECIMALS, event.ts_recv)
+        if self._understood:
+            self.line.state = State.CONNECTING
+
+    def _status(self, event: Status) -> None:
+        """Take the state over, unless it says live of a book we can't trust."""
+        if self._understood and (self._trusted or event.state is not State.LIVE):
+            line = self.line
+            line.state, line.flags, line.reason, line.since = event.state, event.flags, event.reason, event.since
+
+    def _load(self, event: Snapshot) -> None:
+        """Start afresh from a whole book."""
+        self.book.load(event.bids, event.asks)
+        self._trusted = True
+        self.snapshot = self.cursor
+        line = self.line
+        if line.state is not event.state:
+            line.state, line.reason, line.since = event.state, "", event.ts_recv
+        line.flags = event.flags
+        self._stand_at(event)
+
+    def _stand_at(self, event: Snapshot | Delta) -> None:
+        """Note the venue's position after a book entry."""
+        line = self.line
+        line.last, line.ts_event, line.ts_book = event.last, event.ts_event, event.ts_recv

@@ -1,0 +1,219 @@
+"""What the aggregator reads from Redis: bells, entries, and at a start everything that says where to go on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from aggregator.bells import Bells
+from aggregator.books import Cursor, VenueBook
+from aggregator.checkpoint import Checkpoint, decode_checkpoint
+from aggregator.consolidate import Entries, Ladder
+from aggregator.counters import Counters
+from thalweg import keys
+from thalweg.clock import Clock
+from thalweg.errors import WireError
+from thalweg.events import State
+from thalweg.publication import VenueLine
+from thalweg.resp import pack, pack_words
+from thalweg.transport import RedisLink, Reply, checked
+from thalweg.wire import format_id, parse_id
+
+ROUND = 256  # entries of one stream in one read: 54 streams of 1 KB entries are 14 MB at most
+DEAF_S = 2.0  # our own heartbeat comes by this connection four times a second
+LOG = logging.getLogger("thalweg.aggregator")
+
+
+@dataclass(slots=True)
+class Stream:
+    """One input stream and the book it feeds."""
+
+    ladder: Ladder
+    index: int
+    key: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Spell the key once."""
+        self.key = keys.stream(self.ladder.instrument.name, self.book.line.name).encode()
+
+    @property
+    def book(self) -> VenueBook:
+        """The venue's book."""
+        return self.ladder.books[self.index]
+
+
+class BellSource:
+    """The connection that hears all bells; `rang` is set by each ring that names a stream."""
+
+    def __init__(self, link: RedisLink, bells: Bells, clock: Clock, rang: asyncio.Event) -> None:
+        """Hear nothing yet."""
+        self._link = link
+        self._bells = bells
+        self._clock = clock
+        self._rang = rang
+
+    async def subscribe(self) -> None:
+        """Connect afresh and subscribe to all bells, and to our own heartbeat as a proof that we hear.
+
+        Raises:
+            RedisTrouble: the connection failed.
+        """
+        await self._link.connect()
+        channels = [*self._bells.channels, keys.HEARTBEAT.encode()]
+        command = pack(b"SUBSCRIBE", *channels)
+        checked((await self._link.run([command, *[b""] * (len(channels) - 1)]))[0])
+
+    async def listen(self) -> None:
+        """Hear bells until cancelled; subscribe again when the connection has gone deaf.
+
+        Raises:
+            RedisTrouble: the connection failed.
+        """
+        while True:
+            push = await self._link.next_push(DEAF_S)
+            if push is None:
+                await self.subscribe()
+            elif push[0] == b"message" and push[1] != keys.HEARTBEAT.encode():
+                self._ring(push[1], push[2])
+
+    def _ring(self, channel: bytes, payload: bytes) -> None:
+        try:
+            self._bells.ring(channel, payload, self._clock.monotonic_ns())
+        except WireError as error:
+            LOG.warning("bell %s: %s", channel.decode(errors="replace"), error)
+        if payload:
+            self._rang.set()
+
+
+class EntrySource:
+    """Reads entries by the command connection."""
+
+    def __init__(self, link: RedisLink) -> None:
+        """Use a connection that others use, too."""
+        self._link = link
+
+    async def fetch(self, streams: Sequence[Stream]) -> list[Entries]:
+        """Read what each stream has after its cursor, `ROUND` entries at most, in one pipeline.
+
+        Raises:
+            RedisTrouble: the connection failed or the server refused.
+        """
+        count = b"%d" % ROUND
+        commands = [
+            pack_words((b"XRANGE", one.key, b"(%d-%d" % one.book.cursor, b"+", b"COUNT", count)) for one in streams
+        ]
+        return [checked(reply) for reply in await self._link.run(commands)]
+
+    async def tops(self, streams: Sequence[Stream]) -> list[Cursor]:
+        """Give each stream's newest entry; (0, 0) of an empty one.
+
+        Raises:
+            RedisTrouble: the connection failed or the server refused.
+        """
+        commands = [pack_words((b"XREVRANGE", one.key, b"+", b"-", b"COUNT", b"1")) for one in streams]
+        replies = [checked(reply) for reply in await self._link.run(commands)]
+        return [parse_id(reply[0][0]) if reply else (0, 0) for reply in replies]
+
+    async def lost(self, instrument: str) -> bool:
+        """Whether the server has neither publications nor a checkpoint of an instrument.
+
+        Raises:
+            RedisTrouble: the connection failed or the server refused.
+        """
+        return not await self._link.call(b"EXISTS", keys.out(instrument), keys.checkpoint(instrument))
+
+    async def landed(self, ladder: Ladder) -> bool:
+        """Whether the last publication of a ladder is in `out:`, so that its batch must not be repeated.
+
+        Raises:
+            RedisTrouble: the connection failed or the server refused.
+        """
+        identity = format_id(ladder.epoch, ladder.seq)
+        return bool(await self._link.call(b"XRANGE", keys.out(ladder.instrument.name), identity, identity))
+
+    async def checkpoint(self, instrument: str) -> Checkpoint:
+        """Read an instrument's checkpoint.
+
+        Raises:
+            RedisTrouble: the connection failed or the server refused.
+            WireError: it is not in our layout.
+        """
+        return decode_checkpoint(await self._link.call(b"GET", keys.checkpoint(instrument)))
+
+    async def advance(self, point: Checkpoint, ladder: Ladder) -> None:
+        """Move a checkpoint on by all publications before the one that opened `ladder`.
+
+        Raises:
+            RedisTrouble: the connection failed or the server refused.
+            WireError: a record is not a publication.
+        """
+        key, end = keys.out(ladder.instrument.name), b"(%d-%d" % (ladder.epoch, ladder.seq)
+        while True:
+            start = b"(%d-%d" % (point.epoch, point.seq)
+            records: Entries = await self._link.call(b"XRANGE", key, start, end, b"COUNT", ROUND)
+            for _, (_, record) in records:
+                point.advance(record)
+            if len(records) < ROUND:
+                return
+
+    async def restore(self, stream: Stream, point: Checkpoint) -> None:
+        """Bring a book to where `point` says it stood, or to where its stream can be joined.
+
+        Raises:
+            RedisTrouble: the connection failed or the server refused.
+        """
+        name = stream.book.line.name
+        said: Reply = await self._link.call(b"HGETALL", keys.status(stream.ladder.instrument.name, name))
+        status = dict(zip(said[::2], said[1::2], strict=True))
+        snapshots = [parse_id(text) for text in [status.get(b"snap_id")] if text]
+        cursor = point.cursors.get(name)
+        if cursor is None or cursor == (0, 0):
+            await self._join(stream, snapshots)
+            return
+        if name in point.snapshots:
+            snapshots.append(point.snapshots[name])
+        start = max((one for one in snapshots if one <= cursor), default=None)
+        if start is None or not await self._replay(stream, start, cursor):
+            stream.book.join(cursor, _line_of(name, status))
+
+    async def _replay(self, stream: Stream, start: Cursor, cursor: Cursor) -> bool:
+        """Apply a stream from a snapshot to a cursor, not counted; give whether all of it was there."""
+        book, uncounted = stream.book, Counters()
+        book.join((start[0], start[1] - 1))
+        while book.cursor < cursor:
+            entries: Entries = await self._link.call(
+                b"XRANGE", stream.key, b"(%d-%d" % book.cursor, format_id(*cursor), b"COUNT", ROUND
+            )
+            for identity, words in entries:
+                fields = dict(zip(words[::2], words[1::2], strict=True))
+                book.take(parse_id(identity), fields, 0, uncounted)
+            if not entries or uncounted.lapped:
+                return False
+        return book.snapshot is not None and not uncounted.unreadable
+
+    async def _join(self, stream: Stream, snapshots: Sequence[Cursor]) -> None:
+        """Stand before the first entry of a stream never read: its beginning, or a snapshot where that is gone."""
+        head: Entries = await self._link.call(b"XRANGE", stream.key, b"-", b"+", b"COUNT", 1)
+        if not head:
+            return
+        (identity, words), *_ = head
+        first = parse_id(identity)
+        if first[1] > 1 and words[1] != b"snapshot":
+            first = max([first, *snapshots])
+        stream.book.join((first[0], first[1] - 1))
+
+
+def _line_of(venue: str, status: dict[bytes, bytes]) -> VenueLine | None:
+    """Give what the status hash says of a book whose entries are gone; `None` where it says nothing."""
+    try:
+        return VenueLine(
+            venue,
+            State(status[b"state"].decode()),
+            int(status[b"flags"]),
+            since=int(status[b"since"]),
+            reason=status[b"reason"].decode(errors="replace"),
+        )
+    except (KeyError, ValueError):
+        return None
