@@ -1,0 +1,78 @@
+"""Who may connect, and how often a client may ask."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from gateway.protocol import CONNECTIONS, CONNECTIONS_PER_IP, REQUESTS_BURST, REQUESTS_PER_S, Close
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on can be reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def origin_allowed(origin: str | None, host: str | None, allowed: Collection[str], loopback: bool) -> bool:
+    """Say whether a page from `origin` may open a WebSocket here.
+
+    Args:
+        origin: the `Origin` header; absent for programs that are no browsers, which only loopback admits.
+        host: the `Host` header; a page that this server gave has the same host and port.
+        allowed: further origins, as `https://books.example.org`.
+        loopback: whether the server listens on loopback alone.
+    """
+    if origin is None:
+        return loopback
+    if origin in allowed:
+        return True
+    parts = urlsplit(origin)
+    return parts.scheme in ("http", "https") and bool(host) and parts.netloc.lower() == str(host).lower()
+
+
+class Doorkeeper:
+    """Counts the connections of the node and of each address."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._by_address: Counter[str] = Counter()
+
+    def enter(self, address: str) -> Close | None:
+        """Count a connection, or say why it is one too many."""
+        if self._by_address.total() >= CONNECTIONS:
+            return Close.OVERLOADED
+        if self._by_address[address] >= CONNECTIONS_PER_IP:
+            return Close.CONNECTION_LIMIT
+        self._by_address[address] += 1
+        return None
+
+    def leave(self, address: str) -> None:
+        """Forget a connection that was let in."""
+        self._by_address[address] -= 1
+        if not self._by_address[address]:
+            del self._by_address[address]
+
+
+class Allowance:
+    """How many requests a client may make just now: a bucket that fills with time."""
+
+    __slots__ = ("_left", "_ts")
+
+    def __init__(self, now_ns: int) -> None:
+        """Begin with a full bucket."""
+        self._left, self._ts = REQUESTS_BURST, now_ns
+
+    def take(self, now_ns: int) -> bool:
+        """Count a request at this monotonic instant; `False` when it is one too many."""
+        filled = self._left + (now_ns - self._ts) / 1e9 * REQUESTS_PER_S
+        self._ts = now_ns
+        self._left = min(filled, REQUESTS_BURST) - 1
+        if self._left < 0:
+            self._left = 0.0
+            return False
+        return True

@@ -1,0 +1,182 @@
+"""The hub: replicas of all instruments, the topics that somebody follows, and who follows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from gateway.channels import RATES_MS, TICK_MS, Channel, parse_channel
+from gateway.notices import Metrics, MetricsTopic, Part, StatusTopic
+from gateway.outbox import Outbox
+from gateway.protocol import CHANNELS, Code, Subscribe
+from gateway.replica import Replica
+from gateway.topic import Frame, Now, Topic
+from gateway.topics import BestTopic, BookTopic, TradesTopic
+from thalweg.instruments import Instruments
+from thalweg.publication import Publication
+
+REDIS, AGGREGATOR = "redis", "aggregator"
+SILENCE_NS = 1_000_000_000  # the aggregator's heartbeat comes every 250 ms
+
+
+@dataclass(slots=True)
+class Arrival:
+    """The stamps of a publication on its way through the gateway; `None` is absent."""
+
+    ts_recv: int | None
+    ts_published: int | None
+    ts_received: int
+
+
+@dataclass(slots=True)
+class _Followed:
+    """A topic, how many follow it, and every how many ticks it steps."""
+
+    topic: Topic
+    every: int
+    followers: int = 0
+    stepped: int = -1
+
+
+class Hub:
+    """Everything between publications that come in and frames that go out."""
+
+    def __init__(self, instruments: Instruments) -> None:
+        """Begin with nothing heard of."""
+        self.instruments = instruments
+        self.replicas = {name: Replica(one) for name, one in instruments.by_name.items()}
+        self.parts = {REDIS: Part(), AGGREGATOR: Part()}
+        self.metrics = Metrics([])
+        self.arrivals: list[Arrival] = []
+        self._followed: dict[tuple[str, int, int], _Followed] = {}
+        self._keys: dict[Topic, tuple[str, int, int]] = {}
+        self._heard_ns: int | None = None
+        self._judge()
+
+    def arrived(self, one: Publication, now_ns: int) -> None:
+        """Note the stamps of a publication, for the latency rings."""
+        self.arrivals.append(Arrival(one.stamps.ts_recv, one.stamps.ts_published, now_ns))
+
+    def hear(self, now: Now, trouble: str | None) -> None:
+        """Note the aggregator's heartbeat and what it complains of."""
+        self._heard_ns = now.monotonic
+        self.set_part(AGGREGATOR, True, trouble or "", now)
+
+    def set_part(self, name: str, live: bool, why: str, now: Now) -> None:
+        """Note whether a part of the system is there; what can't be heard of is not shown as live."""
+        part = self.parts[name]
+        if part.live != live:
+            part.since_ns = now.wall
+        part.live, part.why = live, why
+        if name == REDIS and not live:
+            self._heard_ns = None
+        self._judge()
+
+    def _judge(self) -> None:
+        down = [f"{name}: {part.why}" for name, part in self.parts.items() if not part.live]
+        trouble = down[0] if down else None
+        for replica in self.replicas.values():
+            replica.trouble = trouble
+
+    def listen(self, now: Now) -> None:
+        """Note that the aggregator is silent, when it is."""
+        if self.parts[AGGREGATOR].live and (self._heard_ns is None or now.monotonic - self._heard_ns > SILENCE_NS):
+            self.set_part(AGGREGATOR, False, "no heartbeat for over a second", now)
+
+    def subscribe(self, outbox: Outbox, request: Subscribe, now: Now) -> dict[str, Code]:
+        """Let a client follow channels; give those it may not."""
+        errors: dict[str, Code] = {}
+        for name in request.names:
+            channel = parse_channel(name, self.instruments)
+            if channel is None:
+                errors[name] = Code.UNKNOWN_CHANNEL
+            elif name in outbox.subscriptions:
+                errors[name] = Code.ALREADY_SUBSCRIBED
+            elif len(outbox.subscriptions) >= CHANNELS:
+                errors[name] = Code.LIMIT
+            else:
+                outbox.subscribe(name, self._follow(channel, request, now))
+        return errors
+
+    def _follow(self, channel: Channel, request: Subscribe, now: Now) -> Topic:
+        depth = request.depth if channel.kind in ("book", "cbook") else 0
+        rate_ms = request.rate_ms if channel.instrument else RATES_MS[0]
+        key = (channel.name, depth, rate_ms)
+        followed = self._followed.get(key)
+        if followed is None:
+            followed = self._followed[key] = _Followed(self._topic(channel, depth, now), rate_ms // TICK_MS)
+            self._keys[followed.topic] = key
+        followed.followers += 1
+        return followed.topic
+
+    def _topic(self, channel: Channel, depth: int, now: Now) -> Topic:
+        if channel.kind == "status":
+            return StatusTopic(self.replicas, self.parts)
+        if channel.kind == "metrics":
+            return MetricsTopic(self.metrics)
+        replica = self.replicas[channel.instrument]
+        if channel.kind == "bbo":
+            return BestTopic(channel, replica, now)
+        if channel.kind == "trades":
+            return TradesTopic(channel, replica)
+        return BookTopic(channel, replica, depth, now)
+
+    def unsubscribe(self, outbox: Outbox, names: Iterable[str]) -> dict[str, Code]:
+        """Let a client no longer follow channels; give those it did not."""
+        errors = {}
+        for name in names:
+            if name in outbox.subscriptions:
+                self._release(outbox.unsubscribe(name))
+            else:
+                errors[name] = Code.NOT_SUBSCRIBED
+        return errors
+
+    def _release(self, topic: Topic) -> None:
+        key = self._keys[topic]
+        self._followed[key].followers -= 1
+        if not self._followed[key].followers:
+            del self._followed[key], self._keys[topic]
+
+    def tick(self, number: int, now: Now) -> Mapping[Topic, Frame]:
+        """Step every topic that is due and give the frames of those that have something to say."""
+        self.listen(now)
+        frames = {}
+        for followed in self._followed.values():
+            due = number // followed.every
+            if due == followed.stepped:
+                continue
+            followed.stepped = due
+            frame = followed.topic.advance(now)
+            if frame is not None:
+                frames[followed.topic] = frame
+        return frames
+
+    def report(self) -> dict[str, dict[str, int]]:
+        """Give the counters of every instrument that was joined."""
+        return {
+            name: {
+                "joined_at": replica.joined_at,
+                "head": replica.seq,
+                "received": replica.received,
+                "refilled": replica.refilled,
+            }
+            for name, replica in self.replicas.items()
+            if replica.joined_at is not None
+        }
+
+
+class Joined:
+    """The frames of one tick joined per set of topics, once for all clients that have the same."""
+
+    def __init__(self, frames: Mapping[Topic, Frame]) -> None:
+        """Begin with the tick's frames."""
+        self._frames = frames
+        self._made: dict[frozenset[Topic], bytes] = {}
+
+    def __call__(self, topics: frozenset[Topic]) -> bytes:
+        """Give the texts of these topics' frames, one a line."""
+        made = self._made.get(topics)
+        if made is None:
+            texts = (self._frames[topic].text for topic in topics if topic in self._frames)
+            made = self._made[topics] = b"\n".join(text for text in texts if text)
+        return made

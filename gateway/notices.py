@@ -1,0 +1,108 @@
+"""The topics that are about the system: states of all books, of Redis and the aggregator, and latencies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from gateway.replica import Replica
+from gateway.topic import Frame, Now, Position
+from thalweg.events import flag_names
+
+Line = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Part:
+    """A part of the system that the gateway depends on."""
+
+    live: bool = False
+    why: str = "not heard of yet"
+    since_ns: int = 0
+
+
+class StatusTopic:
+    """All states at first, then what changed."""
+
+    def __init__(self, replicas: Mapping[str, Replica], parts: Mapping[str, Part]) -> None:
+        """Begin with the states as they are."""
+        self.position = Position()
+        self._replicas, self._parts = replicas, parts
+        self._lines = self._look()
+
+    def _look(self) -> dict[tuple[str, str], Line]:
+        """Give what is told of each book, without its age, and of each part."""
+        lines: dict[tuple[str, str], Line] = {}
+        for name, part in self._parts.items():
+            state = "live" if part.live else "down"
+            lines["", name] = {"t": "status", "sys": name, "st": state, "since": part.since_ns // 1000, "why": part.why}
+        for name, replica in self._replicas.items():
+            for venue in replica.scale.venues:
+                lines[name, venue] = _book_line(replica, venue)
+        return lines
+
+    def advance(self, now: Now) -> Frame | None:
+        """Give the states that changed."""
+        old, self._lines = self._lines, self._look()
+        changed = [key for key, line in self._lines.items() if line != old.get(key)]
+        return Frame(self._text(changed, now), self.position, 0) if changed else None
+
+    def keyframe(self, left: Position | None, now: Now) -> Frame:
+        """Give all states."""
+        return Frame(self._text(list(self._lines), now), self.position, 0)
+
+    def _text(self, keys: list[tuple[str, str]], now: Now) -> bytes:
+        return b"\n".join(orjson.dumps(self._lines[key] | self._age(*key, now)) for key in keys)
+
+    def _age(self, instrument: str, venue: str, now: Now) -> Line:
+        return {"age_ms": self._replicas[instrument].age_ms(venue, now.wall)} if instrument else {}
+
+
+def _book_line(replica: Replica, venue: str) -> Line:
+    line = replica.lines[venue]
+    return {
+        "t": "status",
+        "ex": venue,
+        "sym": replica.instrument.name,
+        "st": replica.state(venue),
+        "fl": flag_names(line.flags),
+        "since": None if line.since is None else line.since // 1000,
+        "why": replica.reason(venue),
+    }
+
+
+class MetricsTopic:
+    """The latency of every hop, whenever it was gathered anew."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        """Begin with what was gathered last."""
+        self.position = Position()
+        self._metrics = metrics
+        self._text = metrics.text
+
+    def advance(self, now: Now) -> Frame | None:
+        """Give the newest figures."""
+        if self._text is self._metrics.text:
+            return None
+        self._text = self._metrics.text
+        return Frame(self._text, self.position, 0)
+
+    def keyframe(self, left: Position | None, now: Now) -> Frame:
+        """Give the figures gathered last; nothing before the first."""
+        return Frame(self._text, self.position, 0)
+
+
+@dataclass(slots=True)
+class Metrics:
+    """The latest figures of all hops."""
+
+    hops: list[dict[str, Any]]
+    text: bytes = b""
+
+    def gather(self, hops: list[dict[str, Any]]) -> None:
+        """Replace the figures."""
+        self.hops = hops
+        self.text = orjson.dumps({"t": "metrics", "hops": hops})

@@ -1,0 +1,198 @@
+"""What one client is owed: its subscriptions, and how it is treated when it reads too slowly.
+
+A client whose buffer is full is lagging: market data is left out, control messages are not. When its buffer has
+drained it gets a keyframe of everything. Nothing is queued for it, so it costs memory in proportion to its topics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import orjson
+
+from gateway.protocol import Close
+from gateway.topic import Frame, Now, Position, Topic
+
+SOFT_BYTES = 256 * 1024  # of unsent data: more makes a client lagging
+HARD_BYTES = 1024 * 1024  # of unsent data: more ends the connection
+DRAINED_BYTES = 32 * 1024  # of unsent data: less ends the lag
+KEYFRAME_BYTES = 256 * 1024  # of keyframes in one tick; the rest follows in the next ones
+LAG_NS = 15_000_000_000  # a client that lags longer is disconnected
+
+Frames = Mapping[Topic, Frame]
+
+
+class Wire(Protocol):
+    """A client's connection, to be written to without waiting."""
+
+    def write(self, text: bytes) -> None:
+        """Send a text message."""
+        ...
+
+    def buffered(self) -> int:
+        """Give the bytes that were written and not yet taken by the network."""
+        ...
+
+    def close(self, close: Close) -> None:
+        """End the connection; later writes are ignored."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Subscription:
+    """One client's place in a topic; b - a == merged + skipped between the positions `since` and the last sent.
+
+    `left` is where the client stands while `behind`; `None` before its first keyframe. `joined` is the position from
+    which it has followed every frame, `merged` and `skipped` what came before that.
+    """
+
+    name: str
+    topic: Topic
+    since: int = 0
+    merged: int = 0
+    skipped: int = 0
+    joined: Position | None = None
+    left: Position | None = None
+
+    @property
+    def behind(self) -> bool:
+        """Whether it needs a keyframe before any frame."""
+        return self.joined is None
+
+    def leave(self, at: Position) -> None:
+        """Stop following after `at`."""
+        if self.joined is not None:
+            self.merged += at.merged - self.joined.merged
+            self.joined, self.left = None, at
+
+    def follow(self, keyframe: Frame) -> None:
+        """Follow the topic from its position on, which this keyframe has shown."""
+        place = self.topic.position
+        if self.left is None or place.s < self.left.s:
+            self.since, self.merged, self.skipped = place.s, 0, 0
+        else:
+            self.merged += keyframe.n
+            self.skipped += place.s - self.left.s - keyframe.n
+        self.joined, self.left = place, None
+
+    def stats(self) -> dict[str, int]:
+        """Give the counters; `from` + `merged` + `skipped` == `to`."""
+        place = self.topic.position
+        to, merged = self.left.s if self.left else self.since, self.merged
+        if self.joined is not None:
+            to, merged = place.s, merged + place.merged - self.joined.merged
+        return {"from": self.since, "to": to, "merged": merged, "skipped": self.skipped}
+
+
+class Outbox:
+    """All that is written to one client."""
+
+    def __init__(self, wire: Wire) -> None:
+        """Begin with an empty connection."""
+        self.wire = wire
+        self.subscriptions: dict[str, Subscription] = {}
+        self.topics: frozenset[Topic] = frozenset()
+        self.closed = False
+        self._lagging_since: int | None = None
+        self._skipped_ticks = 0
+
+    def subscribe(self, name: str, topic: Topic) -> None:
+        """Follow a topic, beginning with a keyframe in the next tick."""
+        self.subscriptions[name] = Subscription(name, topic)
+        self.topics = self.topics | {topic}
+
+    def unsubscribe(self, name: str) -> Topic:
+        """Stop following a topic and give it."""
+        topic = self.subscriptions.pop(name).topic
+        self.topics = frozenset(one.topic for one in self.subscriptions.values())
+        return topic
+
+    def tell(self, text: bytes) -> None:
+        """Send a control message, lagging or not."""
+        if self.closed:
+            return
+        if self.wire.buffered() + len(text) > HARD_BYTES:
+            self.end(Close.SLOW)
+            return
+        self.wire.write(text)
+
+    def end(self, close: Close) -> None:
+        """Close the connection."""
+        if not self.closed:
+            self.closed = True
+            self.wire.close(close)
+
+    def flush(self, frames: Frames, join: Callable[[frozenset[Topic]], bytes], heartbeat: bytes, now: Now) -> None:
+        """Send what is due in this tick in one write.
+
+        Args:
+            frames: the frames of this tick; a topic without one had nothing to say.
+            join: gives the joined frames of a set of topics; shared by all clients that have the same.
+            heartbeat: a control message for everybody, or nothing.
+            now: the instant of the tick.
+        """
+        if self.closed:
+            return
+        waiting = self.wire.buffered()
+        notes = [heartbeat]
+        if self._lagging_since is not None:
+            if self._is_late(waiting, self._lagging_since, now):
+                self.end(Close.SLOW)
+                return
+            if waiting > DRAINED_BYTES:
+                self._skipped_ticks += 1
+                self._write(notes)
+                return
+            notes.append(self._recover())
+        text, owed = self._due(frames, join)
+        if text and waiting and waiting + len(text) > SOFT_BYTES:
+            self._lag(frames, now)
+            self._write(notes)
+            return
+        self._write([*notes, text, *self._keyframes(owed, KEYFRAME_BYTES - waiting - len(text), now)])
+
+    def _write(self, texts: list[bytes]) -> None:
+        joined = b"\n".join(text for text in texts if text)
+        if joined:
+            self.wire.write(joined)
+
+    def _due(self, frames: Frames, join: Callable[[frozenset[Topic]], bytes]) -> tuple[bytes, list[Subscription]]:
+        """Give the joined frames for those subscriptions that can take them, and those that need a keyframe first."""
+        for one in self.subscriptions.values():
+            frame = frames.get(one.topic)
+            if frame is not None and frame.restart:
+                one.leave(frame.before)
+        owed = [one for one in self.subscriptions.values() if one.behind]
+        due = self.topics if not owed else self.topics - {one.topic for one in owed}
+        return join(due), owed
+
+    def _keyframes(self, owed: list[Subscription], budget: int, now: Now) -> list[bytes]:
+        """Give keyframes until the budget is spent; at least one where nothing waits."""
+        texts: list[bytes] = []
+        for one in owed:
+            if budget <= 0:
+                break
+            frame = one.topic.keyframe(one.left, now)
+            one.follow(frame)
+            texts.append(frame.text)
+            budget -= len(frame.text)
+        return texts
+
+    def _lag(self, frames: Frames, now: Now) -> None:
+        """Leave out this tick's frames and those to come."""
+        self._lagging_since, self._skipped_ticks = now.monotonic, 1
+        for one in self.subscriptions.values():
+            frame = frames.get(one.topic)
+            one.leave(one.topic.position if frame is None else frame.before)
+
+    @staticmethod
+    def _is_late(waiting: int, since: int, now: Now) -> bool:
+        """Whether a lagging client has had its time, or its buffer is full for good."""
+        return waiting > HARD_BYTES or now.monotonic - since > LAG_NS
+
+    def _recover(self) -> bytes:
+        """End the lag and say so."""
+        self._lagging_since = None
+        return orjson.dumps({"t": "lag", "st": "recovered", "skipped": self._skipped_ticks})

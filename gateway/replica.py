@@ -1,0 +1,175 @@
+"""Replicas: what has been published of one instrument, put together from binary records.
+
+A `key` record replaces a venue's book, a `delta` changes it; the sequence must be dense, and every step is counted:
+head - joined_at == received + refilled.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from gateway.levels import ASK, BID, Scale, apply_changes
+from thalweg.events import State, Taker
+from thalweg.fixed import NO_LEVELS, Levels
+from thalweg.instruments import Instrument
+from thalweg.ladder import LadderSide, Quote, best_quote, merge_side
+from thalweg.publication import Kind, Publication, Stamps, VenueLine
+
+TRADES_KEPT = 2000  # trades of one instrument; over ten times what the busiest second has brought
+
+
+class Step(Enum):
+    """What a record is to a replica."""
+
+    NEXT = "next"
+    REPEATED = "repeated"
+    HOLE = "hole"  # records before it are missing: fetch them from `out:`
+    RESET = "reset"  # a newer epoch counts from lower: the stream was lost; join again
+    EARLY = "early"  # no key record yet
+    JOIN = "join"  # the key record that an unjoined replica waits for
+
+
+@dataclass(slots=True)
+class ShownTrade:
+    """A trade as the replica keeps it."""
+
+    venue: str
+    price: int
+    size: int
+    taker: Taker
+    id: str
+    ts: int
+
+
+class Replica:
+    """One instrument as published. `trouble` says why nothing of it may be called live."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        """Begin with nothing known of any venue that lists the instrument."""
+        self.instrument = instrument
+        self.scale = Scale(instrument.price_decimals, instrument.size_decimals, tuple(instrument.symbols))
+        self.lines = {venue: VenueLine(venue) for venue in instrument.symbols}
+        self.books: dict[str, list[Levels]] = {venue: [NO_LEVELS, NO_LEVELS] for venue in instrument.symbols}
+        self.trades: deque[ShownTrade] = deque(maxlen=TRADES_KEPT)
+        self.traded = 0
+        self.stamps = Stamps()
+        self.ts_received = 0
+        self.seq = 0
+        self.epoch = 0
+        self.joined_at: int | None = None
+        self.received = 0
+        self.refilled = 0
+        self.applied = 0
+        self.generation = 0
+        self.trouble: str | None = None
+
+    def step(self, one: Publication) -> Step:
+        """Say what a record is to this replica."""
+        if self.joined_at is None:
+            return Step.JOIN if one.kind is Kind.KEY else Step.EARLY
+        if one.seq == self.seq + 1:
+            return Step.NEXT
+        if one.seq > self.seq + 1:
+            return Step.HOLE
+        return Step.RESET if one.epoch > self.epoch else Step.REPEATED
+
+    def join(self, records: Sequence[Publication], now_ns: int) -> None:
+        """Start over from a key record and those after it; what they hold counts as known before joining."""
+        self.generation += 1
+        self.received = self.refilled = 0
+        for one in records:
+            self._apply(one, now_ns)
+        self.joined_at = self.seq
+
+    def receive(self, one: Publication, now_ns: int) -> None:
+        """Apply the next record, pushed to us."""
+        self.received += 1
+        self._apply(one, now_ns)
+
+    def refill(self, one: Publication, now_ns: int) -> None:
+        """Apply the next record, fetched from `out:`."""
+        self.refilled += 1
+        self._apply(one, now_ns)
+
+    def _apply(self, one: Publication, now_ns: int) -> None:
+        self.seq, self.epoch, self.stamps, self.ts_received = one.seq, one.epoch, one.stamps, now_ns
+        self.applied += 1
+        if one.kind is Kind.KEY:
+            self.books = {venue: [NO_LEVELS, NO_LEVELS] for venue in self.books}
+            self.lines = {venue: VenueLine(venue) for venue in self.lines}
+        if one.kind is Kind.OPEN:
+            self._reopen()
+        self.scale.price_decimals, self.scale.size_decimals = one.price_decimals, one.size_decimals
+        self.lines.update((line.name, line) for line in one.venues if line.name in self.lines)
+        names = [line.name for line in one.venues]
+        self._change(names, one)
+        for trade in one.trades:
+            shown = ShownTrade(
+                names[trade.venue], trade.price, trade.size, trade.taker, trade.id, trade.ts_event or trade.ts_recv
+            )
+            self.trades.append(shown)
+            self.traded += 1
+
+    def _reopen(self) -> None:
+        """Trust no book until the new aggregator's key record: it may have missed what the old one knew."""
+        for venue, line in self.lines.items():
+            self.lines[venue] = VenueLine(venue, State.SYNCING, since=line.since, reason="aggregator took over")
+
+    def _change(self, names: list[str], one: Publication) -> None:
+        codes = one.changes[:, 0]
+        for code in dict.fromkeys(codes.tolist()):
+            book = self.books.get(names[code >> 1])
+            if book is not None:
+                side = code & 1
+                book[side] = apply_changes(book[side], one.changes[codes == code, 1:], ASK if side else BID)
+
+    def state(self, venue: str) -> State:
+        """Give a book's state as it may be shown: one that we can't hear of is not live."""
+        state = self.lines[venue].state
+        return State.STALE if self.trouble and state is State.LIVE else state
+
+    def reason(self, venue: str) -> str:
+        """Give why a book is in its state."""
+        line = self.lines[venue]
+        return self.trouble if self.trouble and line.state is State.LIVE else line.reason
+
+    def age_ms(self, venue: str, now_ns: int) -> int | None:
+        """Give how long ago the book last changed: its age when published and the time since."""
+        ts_book, ts_published = self.lines[venue].ts_book, self.stamps.ts_published
+        if ts_book is None:
+            return None
+        before = (ts_published or self.ts_received) - ts_book
+        return max(0, before + now_ns - self.ts_received) // 1_000_000
+
+    def sides(self, venue: str) -> tuple[Levels, Levels]:
+        """Give a venue's bids and asks, `(n, 2)`, best first."""
+        bids, asks = self.books[venue]
+        return bids, asks
+
+    def ladder(self, depth: int) -> tuple[LadderSide, LadderSide]:
+        """Merge the live books; one column a venue, whether it is live or not."""
+        views = [self._live_sides(venue) for venue in self.scale.venues]
+        bids, asks = ([view[side][:depth] for view in views] for side in (0, 1))
+        return merge_side(bids, BID, depth), merge_side(asks, ASK, depth)
+
+    def quote(self) -> Quote:
+        """Give the best bid and offer over the live books."""
+        tops = [tuple(self.best(side) for side in self._live_sides(venue)) for venue in self.scale.venues]
+        return best_quote([top[0] for top in tops], [top[1] for top in tops])
+
+    def _live_sides(self, venue: str) -> tuple[Levels, Levels]:
+        return self.sides(venue) if self.state(venue) is State.LIVE else (NO_LEVELS, NO_LEVELS)
+
+    @staticmethod
+    def best(side: Levels) -> tuple[int, int] | None:
+        """Give the best level of a side."""
+        return (int(side[0, 0]), int(side[0, 1])) if len(side) else None
+
+    def recent(self, first: int, end: int) -> list[ShownTrade]:
+        """Give the trades numbered `first` to `end` (not included) that are still kept, oldest first."""
+        oldest = self.traded - len(self.trades)
+        return list(itertools.islice(self.trades, max(first - oldest, 0), max(end - oldest, 0)))

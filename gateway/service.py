@@ -1,0 +1,146 @@
+"""The gateway as a process: uvicorn, the source of publications, and the ticks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import socket
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import uvicorn
+
+from gateway.app import Gateway, make_app
+from gateway.channels import TICK_MS
+from gateway.hub import Arrival, Joined
+from gateway.protocol import HEARTBEAT_MS, REQUEST_BYTES, heartbeat
+from gateway.sink import Board
+from gateway.source import Source, now
+from gateway.transport import FanoutProtocol, say_farewell
+from thalweg.errors import SettingsError
+from thalweg.latency import Rings
+from thalweg.service import write_report
+from thalweg.settings import Settings
+
+LOG = logging.getLogger(__name__)
+TICK_S = TICK_MS / 1000
+TICKS_PER_HEARTBEAT = HEARTBEAT_MS // TICK_MS
+SESSIONS_AT_ONCE = 64  # clients written to before others get a turn: 64 take about 1.5 ms
+AWAY_MS = (500, 3000)  # when clients may come back after a stop: spread, so that they don't come all at once
+STOP_S = 2  # clients that have not closed by then are cut off
+
+
+async def serve(settings: Settings, listener: socket.socket | None = None) -> None:
+    """Serve until cancelled; then say farewell to all clients and write the report.
+
+    Args:
+        settings: where to listen and where Redis is.
+        listener: a bound socket to use instead of `settings.host` and `settings.port`.
+
+    Raises:
+        SettingsError: the address can't be listened on, or the Redis URL is not one.
+    """
+    gateway = Gateway(settings)
+    source = Source(settings.redis_url, gateway.hub)
+    rings = Rings("pubsub", "hold", "fanout", "total")
+    board = Board(settings, gateway.hub, rings)
+    gateway.capabilities = board.capabilities
+    listener = listener or _bind(settings.host, settings.port)
+    server = _server(gateway)
+    await server.startup(sockets=[listener])
+    LOG.info("listening on http://%s:%d/", *listener.getsockname()[:2])
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(source.follow())
+            group.create_task(tick(gateway, rings))
+            group.create_task(board.run())
+            group.create_task(server.main_loop())
+    finally:
+        for session in list(gateway.sessions):
+            say_farewell(session.outbox.wire, random.randint(*AWAY_MS))
+        await server.shutdown(sockets=[listener])
+        write_report(settings.report, _report(gateway, source, rings))
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """Listen, or say what is in the way.
+
+    Raises:
+        SettingsError: the address is not ours, or the port is taken.
+    """
+    try:
+        return socket.create_server((host.strip("[]"), port), family=_family(host), backlog=1024)
+    except OSError as error:
+        raise SettingsError(f"can't listen on {host}:{port}: {error.strerror}") from error
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _server(gateway: Gateway) -> uvicorn.Server:
+    config = uvicorn.Config(
+        make_app(gateway),
+        ws=FanoutProtocol,
+        ws_max_size=REQUEST_BYTES,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=STOP_S,
+    )
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    return server
+
+
+async def tick(gateway: Gateway, rings: Rings) -> None:
+    """Step the topics and write to every client each 100 ms, for ever; a tick that comes late is not made up for."""
+    start = time.monotonic()
+    beats = 0
+    while True:
+        number = int((time.monotonic() - start) / TICK_S) + 1
+        await asyncio.sleep(start + number * TICK_S - time.monotonic())
+        at = now()
+        arrivals, gateway.hub.arrivals = gateway.hub.arrivals, []
+        joined = Joined(frames := gateway.hub.tick(number, at))
+        text = b""
+        if number // TICKS_PER_HEARTBEAT > beats:
+            beats = number // TICKS_PER_HEARTBEAT
+            text = heartbeat(beats, at.micros)
+        for count, session in enumerate(list(gateway.sessions), 1):
+            session.flush(frames, joined, text, at)
+            if count % SESSIONS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        sample(rings, arrivals, at.wall, time.time_ns())
+
+
+def sample(rings: Rings, arrivals: Sequence[Arrival], ts_tick: int, ts_done: int) -> None:
+    """Write the hops of every publication that this tick has sent into the rings."""
+    for one in arrivals:
+        if one.ts_published is not None:
+            rings["pubsub"].add(one.ts_received - one.ts_published)
+        rings["hold"].add(ts_tick - one.ts_received)
+        rings["fanout"].add(ts_done - ts_tick)
+        if one.ts_recv is not None:
+            rings["total"].add(ts_done - one.ts_recv)
+
+
+def _report(gateway: Gateway, source: Source, rings: Rings) -> dict[str, Any]:
+    instruments = gateway.hub.report()
+    return {
+        "service": "gateway",
+        "instruments": instruments,
+        "received": sum(one["received"] for one in instruments.values()),
+        "refilled": sum(one["refilled"] for one in instruments.values()),
+        "repeated": source.repeated,
+        "early": source.early,
+        "rejoined": source.rejoined,
+        "refused": source.refused,
+        "samples": rings.samples(),
+    }

@@ -1,0 +1,196 @@
+"""Publications from Redis: one subscribed connection, and the stream `out:` for what it missed.
+
+Subscribe first, then join each instrument at the newest key record in `out:`, then go on with what was pushed:
+between the two nothing can be lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+
+import orjson
+
+from gateway.hub import REDIS, Hub
+from gateway.replica import Replica, Step
+from gateway.topic import Now
+from thalweg.errors import RedisTrouble, WireError
+from thalweg.keys import HEARTBEAT, book, out
+from thalweg.publication import Kind, Publication, decode_publication
+from thalweg.resp import pack
+from thalweg.transport import RedisLink, checked
+
+LOG = logging.getLogger(__name__)
+FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.1, 2.0
+POLL_S = 1.0  # the heartbeat comes every 250 ms; this only bounds a wait
+SEARCH_BATCH = 64  # records fetched at once while searching back for a key record
+SEARCH_MOST = 1024  # a key record comes at least every 256 records
+REFILL_BATCH = 512  # records fetched at once into a hole
+SILENT_POLLS = 3  # silent polls after which the subscription is made anew: a connection can die unnoticed
+YIELD_EVERY = 32  # pushed messages between two chances for the ticks
+
+
+def now() -> Now:
+    """Read both clocks."""
+    return Now(time.time_ns(), time.monotonic_ns())
+
+
+class Source:
+    """Keeps a hub's replicas up to date, for ever."""
+
+    def __init__(self, url: str, hub: Hub) -> None:
+        """Prepare the connections.
+
+        Raises:
+            SettingsError: the URL is not one.
+        """
+        self._hub = hub
+        self._pushed = RedisLink(url, "thalweg-gateway-push")
+        self._fetched = RedisLink(url, "thalweg-gateway-fetch")
+        self.repeated = 0
+        self.early = 0
+        self.rejoined = 0
+        self.refused = 0
+
+    async def follow(self) -> None:
+        """Follow all instruments; ends by cancellation alone."""
+        backoff_s = FIRST_BACKOFF_S
+        try:
+            while True:
+                try:
+                    await self._connect()
+                    backoff_s = FIRST_BACKOFF_S
+                    await self._listen()
+                    continue
+                except RedisTrouble as error:
+                    LOG.warning("%s", error)
+                    self._hub.set_part(REDIS, False, str(error), now())
+                await asyncio.sleep(random.uniform(0, backoff_s))
+                backoff_s = min(backoff_s * 2, LONGEST_BACKOFF_S)
+        finally:
+            await self._pushed.close()
+            await self._fetched.close()
+
+    async def _connect(self) -> None:
+        """Subscribe, then bring every replica up to the end of its stream."""
+        await self._pushed.connect()
+        await self._fetched.connect()
+        # One command subscribes to all or nothing, so its first reply is enough; `_listen` passes over the others.
+        channels = [book(name) for name in self._hub.replicas]
+        (reply,) = await self._pushed.run([pack("SUBSCRIBE", *channels, HEARTBEAT)])
+        checked(reply)
+        for replica in self._hub.replicas.values():
+            await self._catch_up(replica)
+        self._hub.set_part(REDIS, True, "", now())
+
+    async def _listen(self) -> None:
+        """Take what is pushed, until the connection fails or has been silent for too long."""
+        replicas = {book(name).encode(): replica for name, replica in self._hub.replicas.items()}
+        silent = taken = 0
+        while silent < SILENT_POLLS:
+            push = await self._pushed.next_push(POLL_S)
+            if push is None:
+                silent += 1
+                await self._fetched.call("PING")
+                continue
+            silent = 0
+            kind, channel, data = push
+            if kind == b"message" and channel in replicas:
+                await self._take(replicas[channel], data)
+            elif kind == b"message":
+                await self._heartbeat(data)
+            taken += 1
+            if taken % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
+
+    async def _take(self, replica: Replica, record: bytes) -> None:
+        """Bring one pushed record into its replica."""
+        at = now()
+        one = self._decoded(record)
+        if one is None:
+            return
+        match replica.step(one):
+            case Step.NEXT:
+                replica.receive(one, at.wall)
+                self._hub.arrived(one, at.wall)
+            case Step.JOIN:
+                replica.join([one], at.wall)
+            case Step.REPEATED:
+                self.repeated += 1
+            case Step.EARLY:
+                self.early += 1
+            case Step.HOLE:
+                await self._catch_up(replica)
+            case Step.RESET:
+                await self._rejoin(replica)
+
+    def _decoded(self, record: bytes) -> Publication | None:
+        """Give the publication; one that can't be read is counted and leaves a hole, which is then filled."""
+        try:
+            return decode_publication(record)
+        except WireError as error:
+            self.refused += 1
+            LOG.error("refused: %s", error)
+            return None
+
+    async def _heartbeat(self, data: bytes) -> None:
+        """Note that the aggregator lives, and fetch what its heads say we have missed."""
+        try:
+            beat = orjson.loads(data)
+            heads, trouble = dict(beat["heads"]), beat["trouble"]
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            self.refused += 1
+            LOG.error("refused a heartbeat: %r", error)
+            return
+        self._hub.hear(now(), trouble)
+        for name, head in heads.items():
+            replica = self._hub.replicas.get(name)
+            if replica is not None and replica.joined_at is not None and head > replica.seq:
+                await self._catch_up(replica)
+
+    async def _catch_up(self, replica: Replica) -> None:
+        """Apply what `out:` has after the replica's head; join anew where that is not dense."""
+        if replica.joined_at is None:
+            await self._rejoin(replica)
+            return
+        dense = True
+        while dense:
+            after = f"{replica.epoch}-{replica.seq + 1}"
+            rows = await self._fetched.call("XRANGE", out(replica.instrument.name), after, "+", "COUNT", REFILL_BATCH)
+            for row in rows:
+                one = self._decoded(row[1][1])
+                dense = one is not None and replica.step(one) is Step.NEXT
+                if one is None or not dense:
+                    break
+                replica.refill(one, now().wall)
+            if len(rows) < REFILL_BATCH:
+                break
+        if not dense or await self._is_behind(replica):
+            self.rejoined += 1
+            await self._rejoin(replica)
+
+    async def _is_behind(self, replica: Replica) -> bool:
+        """Whether the stream ends before the replica: it was lost, and has begun again."""
+        rows = await self._fetched.call("XREVRANGE", out(replica.instrument.name), "+", "-", "COUNT", 1)
+        one = self._decoded(rows[0][1][1]) if rows else None
+        return one is not None and one.seq < replica.seq
+
+    async def _rejoin(self, replica: Replica) -> None:
+        """Join at the newest key record of `out:`; where there is none, the next one pushed will do."""
+        found: list[Publication] = []
+        end = "+"
+        while len(found) < SEARCH_MOST:
+            rows = await self._fetched.call("XREVRANGE", out(replica.instrument.name), end, "-", "COUNT", SEARCH_BATCH)
+            for row in rows:
+                one = self._decoded(row[1][1])
+                if one is None:
+                    return
+                found.append(one)
+                if one.kind is Kind.KEY:
+                    replica.join(found[::-1], now().wall)
+                    return
+            if len(rows) < SEARCH_BATCH:
+                return
+            end = "(" + rows[-1][0].decode()
