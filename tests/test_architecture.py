@@ -24,6 +24,7 @@ SHELL_FILES = {"source.py", "sink.py", "service.py", "app.py", "transport.py", "
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "types", "constants", "manager", "handler"}
 FORBIDDEN_IN_THE_GATEWAY = {"numba", "llvmlite", "thalweg.kernels", "thalweg.book"}
 KEY = re.compile(r"(st|out|book|ckpt|status):\{|(bell|lease|epoch|worker|lat):")
+SEAM = re.compile(r"(typing\.)?Protocol(\[.*\])?")
 FILE_LINES = 300
 FUNCTION_LINES = 40
 SEAM_MEMBERS = 4
@@ -142,7 +143,7 @@ def shapeless(path: PurePosixPath, tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and code_lines(node) > FUNCTION_LINES:
             yield f"{path}:{node.lineno} {node.name} has {code_lines(node)} lines; {FUNCTION_LINES} at most"
-        if isinstance(node, ast.ClassDef) and any(ast.unparse(base).endswith("Protocol") for base in node.bases):
+        if isinstance(node, ast.ClassDef) and any(SEAM.fullmatch(ast.unparse(base)) for base in node.bases):
             members = [child for child in node.body if not isinstance(child, ast.Expr)]
             if len(members) > SEAM_MEMBERS:
                 yield f"{path}:{node.lineno} {node.name} has {len(members)} members; a seam has {SEAM_MEMBERS} at most"
