@@ -72,6 +72,7 @@ export class Connection {
     this.since = Date.now();
     this.rttMs = null;
     this.offsetUs = null;
+    this.skippedTicks = 0;
     this.reason = "";
   }
 
@@ -153,7 +154,7 @@ export class Connection {
   }
 
   #welcome() {
-    Object.assign(this, { reason: "", bestRttMs: undefined });
+    Object.assign(this, { reason: "", bestRttMs: undefined, skippedTicks: 0 });
     this.#attempt = 0;
     this.#pauseMs = undefined;
     this.#held = new Map();

@@ -15,14 +15,37 @@ export function position(us) {
   return Math.min(1, Math.log10(us / SHORTEST_US) / DECADES);
 }
 
-/** The summary of one hop for one venue or service, or for all. */
-export function summaryOf(hop, by) {
-  if (!by) return hop.count === undefined ? null : hop;
-  return hop.by?.[by] ?? null;
+/**
+ * The hops in the order given, each with the lines of all services that measured it.
+ * @param {Array<{hop: string, by: string}>} lines
+ * @returns {Map<string, Array>}
+ */
+export function grouped(lines) {
+  const groups = new Map();
+  for (const line of lines) groups.set(line.hop, [...(groups.get(line.hop) ?? []), line]);
+  return groups;
+}
+
+/** The line to show of a hop: the chosen service's where several measured it, else the slowest. */
+export function chosen(lines, by) {
+  const measured = lines.filter((line) => line.count > 0);
+  if (by && lines.length > 1) return measured.find((line) => line.by === by) ?? null;
+  return measured.reduce((worst, line) => (worst && worst.p50 >= line.p50 ? worst : line), null);
+}
+
+/** The mean over all services' samples: means add up, percentiles do not. */
+export function mean(lines) {
+  const count = lines.reduce((sum, line) => sum + (line.count ?? 0), 0);
+  return count ? lines.reduce((sum, line) => sum + (line.mean ?? 0) * (line.count ?? 0), 0) / count : 0;
+}
+
+/** What a person calls a service: of "ingest:kraken" the venue. */
+function serviceName(by) {
+  return by.slice(by.indexOf(":") + 1);
 }
 
 /** The whole way first, then hop by hop. */
-function rank({ hop }) {
+function rank([hop]) {
   return hop === "total" ? 0 : hop === "engine" ? 1 : 2;
 }
 
@@ -33,7 +56,7 @@ export class LatencyPanel {
    */
   constructor(nodes, onChoose) {
     Object.assign(this, nodes);
-    this.hops = [];
+    this.hops = new Map();
     this.rows = new Map();
     this.by.addEventListener("change", onChoose);
     this.words = element("p", "path-words");
@@ -43,28 +66,30 @@ export class LatencyPanel {
 
   /** Take a `metrics` message. */
   take(message) {
-    this.hops = message.hops ?? [];
-    const names = [...new Set(this.hops.flatMap((hop) => Object.keys(hop.by ?? {})))];
+    this.hops = grouped(message.hops ?? []);
+    const names = [...this.hops.values()].flatMap((lines) => (lines.length > 1 ? lines.map((line) => line.by) : []));
     const known = [...this.by.options].map((option) => option.value);
-    for (const name of names) if (!known.includes(name)) this.by.add(new Option(name, name));
+    for (const name of new Set(names)) if (!known.includes(name)) this.by.add(new Option(serviceName(name), name));
   }
 
   /** Show the gateway's hops and then the page's own. */
   render(pageHops) {
     const [here, gateway] = [this.table.tBodies[1], this.table.tBodies[0]];
-    for (const hop of [...this.hops].sort((one, other) => rank(one) - rank(other))) this.#renderHop(hop, gateway);
-    for (const hop of pageHops) this.#renderHop(hop, here);
+    for (const [, lines] of [...this.hops].sort((one, other) => rank(one) - rank(other))) this.#renderHop(lines, gateway);
+    for (const line of pageHops) this.#renderHop([line], here);
     this.#renderPath();
   }
 
-  #renderHop(hop, body) {
+  #renderHop(lines, body) {
+    const [hop] = lines;
     const row = this.rows.get(hop.hop) ?? this.#build(hop.hop, body);
-    const summary = summaryOf(hop, this.by.value);
+    const summary = chosen(lines, this.by.value);
     setData(row.node, "empty", summary ? "" : "yes");
     for (const name of PERCENTILES) setText(row[name], summary ? duration(summary[name]) : "–");
     setText(row.what, hop.what ?? "");
     row.what.title = `${hop.what ?? ""} From ${hop.from} to ${hop.to}; clock: ${hop.clock}.`;
-    const samples = summary ? `· n ${summary.count.toLocaleString("en")} in ${Math.round(summary.window_s)} s` : "· no sample";
+    const slowest = lines.length > 1 && !this.by.value ? `slowest of ${lines.length}: ` : "";
+    const samples = summary ? `· ${slowest}${serviceName(summary.by)}, n ${summary.count.toLocaleString("en")} in ${Math.round(summary.window_s)} s` : "· no sample";
     setText(row.samples, samples);
     setSpan(row.bar, summary ? position(summary.p50) : 0, summary ? position(summary.p99) : 0);
   }
@@ -89,18 +114,15 @@ export class LatencyPanel {
 
   /** Means add up along the path, percentiles do not: so the bar is made of means. */
   #renderPath() {
-    const mean = (name) => {
-      const hop = this.hops.find((candidate) => candidate.hop === name);
-      return (hop && summaryOf(hop, "")?.mean) ?? 0;
-    };
-    const sum = PATH.reduce((total, hop) => total + mean(hop), 0);
+    const meanOf = (hop) => mean(this.hops.get(hop) ?? []);
+    const sum = PATH.reduce((total, hop) => total + meanOf(hop), 0);
     let from = 0;
     for (const hop of PATH) {
-      const to = from + (sum ? mean(hop) / sum : 0);
+      const to = from + (sum ? meanOf(hop) / sum : 0);
       setSpan(this.parts.get(hop), from, to);
       from = to;
     }
-    const hold = mean(BY_DESIGN);
+    const hold = meanOf(BY_DESIGN);
     setText(this.words, sum ? `mean, socket read to gateway write: ${duration(sum)} of work and ${duration(hold)} held for the tick by design` : "no samples yet");
   }
 }

@@ -96,6 +96,7 @@ class Page {
     else if (message.t === "status") this.#then(() => this.market.takeStatus(message, now), "market", "ladder", "books");
     else if (message.t === "trades") this.#takeTrades(message);
     else if (message.t === "metrics") this.#then(() => this.latency.take(message), "latency");
+    else if (message.t === "lag") this.#then(() => (this.connection.skippedTicks += message.skipped ?? 0), "market");
     else if (message.t === "ack") this.#takeRefusals(message);
     else if (message.t === "err" && !message.retry) this.#then(() => this.refusals.set("an answer", message.msg), "market");
   }
@@ -212,8 +213,8 @@ class Page {
   #pageHops(now) {
     const { bestRttMs } = this.connection;
     const bound = bestRttMs === undefined ? "" : ` (± ${(bestRttMs / 2).toFixed(1)} ms: half the quickest round trip)`;
-    const browser = { hop: "browser", what: `The gateway's tick to the frame in this page${bound}.`, from: "gateway tick", to: "frame in the page", clock: "gateway's and this machine's, offset from pings" };
-    const paint = { hop: "paint", what: "Frame in this page to the document written, in the next animation frame.", from: "frame in the page", to: "document written", clock: "this page's own" };
+    const browser = { hop: "browser", by: "this page", what: `The gateway's tick to the frame in this page${bound}.`, from: "gateway tick", to: "frame in the page", clock: "gateway's and this machine's, offset from pings" };
+    const paint = { hop: "paint", by: "this page", what: "Frame in this page to the document written, in the next animation frame.", from: "frame in the page", to: "document written", clock: "this page's own" };
     return [{ ...browser, ...this.hops.browser.summary(now) }, { ...paint, ...this.hops.paint.summary(now) }];
   }
 }

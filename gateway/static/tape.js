@@ -22,7 +22,7 @@ export class Trades {
     const hole = this.sequence !== null && message.p !== null && message.p !== undefined && message.p !== this.sequence;
     const dropped = message.drop ?? 0;
     if (dropped > 0) this.#add({ note: `${dropped} trades dropped: this page was too slow` });
-    else if (hole) this.#add({ note: "trades may be missing here" });
+    else if (hole || message.gap > 0) this.#add({ note: "trades may be missing here" });
     for (const [us, price, size, taker, , venue] of message.x ?? []) {
       this.sizePlaces = Math.max(this.sizePlaces, fractionDigits(size));
       this.heard += 1;

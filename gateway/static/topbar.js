@@ -51,7 +51,7 @@ export class TopBar {
     const rtt = connection.state === "open" && connection.rttMs !== null ? `RTT ${connection.rttMs.toFixed(connection.rttMs < 100 ? 1 : 0)} ms` : "";
     setData(this.chip, "state", connection.state);
     setText(this.chip.querySelector(".mark"), mark);
-    setText(this.chip.querySelector(".words"), words);
+    setText(this.chip.querySelector(".words"), connection.skippedTicks ? `${words}, ${connection.skippedTicks} ticks skipped` : words);
     setText(this.chip.querySelector(".rtt"), rtt);
     for (const venue of this.market.venues) this.#renderVenue(venue);
     const lines = troubles(connection, this.market.systems, refusals);
