@@ -91,8 +91,8 @@ class Simulator:
             OSError: the address is taken or not ours.
         """
         async with serve(
-            self._serve, address.host, address.port, process_request=self._respond, compression=None,
-            max_size=MAX_REQUEST, ping_interval=None, close_timeout=CLOSE_S, write_limit=QUEUE_BYTES, logger=_quiet_logger(),
+            self._serve, address.host, address.port, process_request=self._respond, logger=_quiet_logger(),
+            compression=None, ping_interval=None, max_size=MAX_REQUEST, write_limit=QUEUE_BYTES, close_timeout=CLOSE_S,
         ) as server:  # fmt: skip
             if started is not None:
                 started(_address(server))

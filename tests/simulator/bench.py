@@ -112,7 +112,7 @@ def subscriptions(venue: str, symbols: Iterable[str]) -> list[dict[str, Any]]:
         topics = [f"{kind}.{name}" for name in names for kind in ("orderbook.200", "publicTrade")]
         return [{"op": "subscribe", "args": topics[at : at + 10]} for at in range(0, len(topics), 10)]
     if venue == "kraken":
-        params = [{"channel": "book", "depth": 25}, {"channel": "trade", "snapshot": False}]
-        return [{"method": "subscribe", "params": {**one, "symbol": names}} for one in params]
-    channels = [{"channel": one, "product_ids": names} for one in ("level2", "market_trades")]
-    return [{"type": "subscribe", **one} for one in ({"channel": "heartbeats"}, *channels)]
+        wanted = [{"channel": "book", "depth": 25}, {"channel": "trade", "snapshot": False}]
+        return [{"method": "subscribe", "params": {**one, "symbol": names}} for one in wanted]
+    channels = [{"type": "subscribe", "channel": one, "product_ids": names} for one in ("level2", "market_trades")]
+    return [{"type": "subscribe", "channel": "heartbeats"}, *channels]
