@@ -107,8 +107,8 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
 
 
 def _stream_type(stream: str) -> str:
-    """Give what follows the symbol: `btcusdt@bookTicker` is a `bookTicker`."""
-    return name_of(stream.partition("@")[2] or stream)
+    """Give what follows the symbol: `btcusdt@bookTicker` is a `bookTicker`; `!miniTicker@arr` is of all symbols."""
+    return name_of(stream[1:] if stream.startswith("!") else stream.partition("@")[2])
 
 
 def _delta(payload: Object, scales: Scales) -> BookUpdate | Refused:

@@ -43,6 +43,7 @@ from thalweg.events import State, Taker
 
 DEPTH = 25  # 10 would leave nothing to step in when one of the checked ten goes
 CHECKED = 10  # levels a side in the checksum
+AGAIN = 2  # `req_id` of asking for trades that we may have: its answer is not news, whatever its words
 PACE_S = 0.5  # the limit is not published; about one request a second is known to be well
 TAKERS = {"buy": Taker.BUY, "sell": Taker.SELL}
 WHOLE = {"snapshot": True, "update": False}
@@ -58,21 +59,22 @@ def connect(base: str) -> str:
 
 def subscribe(symbols: Sequence[str]) -> list[str]:
     """Give one request for the books and one for the trades of all symbols; each symbol is answered apart."""
-    trades = {"channel": "trade", "symbol": list(symbols), "snapshot": False}
-    return [_book_request("subscribe", symbols), _request("subscribe", trades)]
+    return [_books("subscribe", symbols), _trades(symbols)]
 
 
 def resubscribe(symbol: str) -> list[str]:
-    """Give the requests that bring a whole book again."""
-    return [_book_request("unsubscribe", [symbol]), _book_request("subscribe", [symbol])]
+    """Give the requests that bring a whole book again; trades are asked for in case they were refused before."""
+    return [_books("unsubscribe", [symbol]), _books("subscribe", [symbol]), _trades([symbol], req_id=AGAIN)]
 
 
-def _book_request(method: str, symbols: Sequence[str]) -> str:
-    return _request(method, {"channel": "book", "symbol": list(symbols), "depth": DEPTH})
-
-
-def _request(method: str, params: Object) -> str:
+def _books(method: str, symbols: Sequence[str]) -> str:
+    params = {"channel": "book", "symbol": list(symbols), "depth": DEPTH}
     return orjson.dumps({"method": method, "params": params}).decode()
+
+
+def _trades(symbols: Sequence[str], **more: int) -> str:
+    params = {"channel": "trade", "symbol": list(symbols), "snapshot": False}
+    return orjson.dumps({"method": "subscribe", "params": params} | more).decode()
 
 
 def decode(frame: bytes, scales: Scales) -> Decoded:
@@ -170,7 +172,7 @@ def _answer(payload: Object) -> Message:
     """Read an answer to one of our requests."""
     method, success = payload.get("method"), payload.get("success")
     error = words_of(payload.get("error", payload.get("Error")))
-    if method == "pong" or method == "unsubscribe":
+    if method in ("pong", "unsubscribe") or payload.get("req_id") == AGAIN:
         return Control(Sign.ALIVE, text=error)  # of an unsubscription: the subscription that follows it tells
     if success is True and method == "subscribe":
         result = as_object(payload.get("result"))

@@ -1,0 +1,39 @@
+"""Frames of the fact sheets' shapes, and messages that can be compared whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ingest.venue import BookUpdate, Message, Venue
+
+FRAMES = Path(__file__).parents[2] / "frames"
+MS = 1_000_000  # ns
+
+
+def frames(venue: str, case: str) -> list[bytes]:
+    """The frames of a case, as they would come from the venue."""
+    return (FRAMES / venue / f"{case}.jsonl").read_bytes().splitlines()
+
+
+def scales(symbol: str) -> tuple[int, int] | None:
+    """Two instruments, with units unlike the default so that a mixed-up scale shows."""
+    return {"BTCUSDT": (2, 8), "BTC/USD": (2, 8), "BTC-USD": (2, 8), "ETHUSDT": (4, 6)}.get(symbol)
+
+
+def plain(message: Message) -> Message:
+    """A message whose levels are lists, so that `==` compares them."""
+    if isinstance(message, BookUpdate):
+        return replace(message, bids=message.bids.tolist(), asks=message.asks.tolist())
+    return message
+
+
+def decoded(venue: Venue, *lines: bytes) -> list[Message]:
+    """The messages of some frames, comparable."""
+    return [plain(message) for line in lines for message in venue.decode(line, scales).messages]
+
+
+def book(symbol: str, whole: bool, bids: list[list[int]], asks: list[list[int]], **more: Any) -> BookUpdate:
+    """A comparable book update."""
+    return BookUpdate(symbol, whole, bids, asks, **more)  # type: ignore[arg-type]
