@@ -38,12 +38,12 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A run: what was wished for, the settings of all services, and where the fake venues listen."""
+    """A run: what was wished for, the settings of all services, and the ports of our own server and simulator."""
 
     wishes: Wishes
     settings: Settings
     environ: Mapping[str, str]
-    own_server: bool
+    server_port: int | None
     simulator_port: int | None
 
     @property
@@ -74,10 +74,10 @@ class Plan:
         """The address of one of the simulator's own WebSockets, `oracle` or `control`."""
         return f"ws://127.0.0.1:{self.simulator_port}/{path}"
 
-    def child_environ(self, name: str, redis_url: str, folder: Path) -> dict[str, str]:
+    def child_environ(self, name: str, folder: Path) -> dict[str, str]:
         """Give a service's environment; its report goes into the folder."""
         report = {PREFIX + "REPORT": str(folder / report_name(name))} if self.wishes.measured else {}
-        return {**self.environ, "REDIS_URL": redis_url, **report}
+        return {**self.environ, **report}
 
     def simulator_command(self) -> list[str]:
         """Give the command that runs the fake venues."""
@@ -108,7 +108,10 @@ def make_plan(wishes: Wishes, environ: Mapping[str, str]) -> Plan:
     settings = load_settings(ours)
     if simulator_port is not None:
         ours |= endpoints(simulator_port, load_settings({}))
-    plan = Plan(wishes, load_settings(ours), ours, not environ.get("REDIS_URL"), simulator_port)
+    server_port = None if environ.get("REDIS_URL") else free_port()
+    if server_port is not None:
+        ours["REDIS_URL"] = f"redis://127.0.0.1:{server_port}/0"
+    plan = Plan(wishes, load_settings(ours), ours, server_port, simulator_port)
     if not plan.streams:
         raise SettingsError(f"no instrument is listed on these venues: {ours.get(PREFIX + 'VENUES', 'none')}")
     unknown = {part.strip() for part in (wishes.venues or "").split(",") if part.strip()} - set(plan.venues)

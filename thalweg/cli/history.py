@@ -1,0 +1,124 @@
+"""What state each book was in, when, as the publications told it; and what that says of injected faults."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from thalweg.events import State
+from thalweg.publication import VenueLine
+
+WINDOW_NS = 10_000_000_000  # within which a fault must show; the slowest detector is silence, about 5 s
+GAP, TRADES = "gap", "trades"
+
+
+@dataclass(slots=True)
+class Change:
+    """A book's state, reason and since from the instant `ts` on."""
+
+    ts: int
+    state: State
+    reason: str
+    since: int | None
+
+
+@dataclass(slots=True)
+class History:
+    """The changes of every book, by (venue, instrument), oldest first."""
+
+    changes: dict[tuple[str, str], list[Change]] = field(default_factory=lambda: defaultdict(list))
+
+    def note(self, book: tuple[str, str], ts: int, line: VenueLine) -> None:
+        """Note how a publication shows a book."""
+        known = self.changes[book]
+        last = known[-1] if known else None
+        if last is None or (last.state, last.reason, last.since) != (line.state, line.reason, line.since):
+            known.append(Change(ts, line.state, line.reason, line.since))
+
+    def marked(self, book: tuple[str, str], ts: int) -> int | None:
+        """Give when a book was first shown as not live at `ts` or within the window after it; `None` if it was not.
+
+        One that went and came back between two publications shows by being live since a later instant.
+        """
+        known = self.changes[book]
+        at = max(bisect_right(known, ts, key=lambda change: change.ts) - 1, 0)
+        for change in known[at:]:
+            if change.ts > ts + WINDOW_NS:
+                return None
+            if change.state is not State.LIVE or (change.ts > ts and (change.since or 0) > ts):
+                return max(change.ts, ts)
+        return None
+
+    def resynced(self, book: tuple[str, str], ts: int) -> int | None:
+        """Give when a book was live again, at `ts` or later."""
+        live = (change.ts for change in self.changes[book] if change.ts >= ts and change.state is State.LIVE)
+        return next(live, None)
+
+    def told(self, book: tuple[str, str], ts: int) -> int | None:
+        """Give when a status of a book was told within the window after `ts`, whatever its state."""
+        times = (change.ts for change in self.changes[book] if ts < change.ts <= ts + WINDOW_NS)
+        return next(times, None)
+
+    def interruptions(self) -> Iterable[tuple[tuple[str, str], Change]]:
+        """Give every change from live to another state."""
+        for book, known in self.changes.items():
+            for before, after in pairwise(known):
+                if before.state is State.LIVE and after.state is not State.LIVE:
+                    yield book, after
+
+
+def judge_faults(history: History, faults: list[Mapping[str, Any]], ts_end: int) -> dict[str, Any]:
+    """Say of each fault whether it was marked and mended, and which books stopped being live without one.
+
+    Counted are the faults that must show as a gap. A fault so late that the run ended within its window is counted
+    as soon as it was marked and mended, and told as `cut_off` otherwise.
+    """
+    detail = [judge_fault(history, fault, ts_end) for fault in faults]
+    counted = [one for one in detail if one["expect"] == GAP and not one["cut_off"]]
+    return {
+        "injected": len(counted),
+        "marked": sum(one["marked_ms"] is not None for one in counted),
+        "resynced": sum(one["resynced_ms"] is not None for one in counted),
+        "collateral": len(unexplained := unexplained_interruptions(history, faults)),
+        "unexplained": unexplained,
+        "detail": detail,
+    }
+
+
+def judge_fault(history: History, fault: Mapping[str, Any], ts_end: int) -> dict[str, Any]:
+    """Say when a fault was marked on all its books and when all of them were live again, in ms after it."""
+    ts, books = fault["ts_ns"], [(fault["venue"], name) for name in fault["instruments"]]
+    find = history.told if fault.get("scope") == TRADES else history.marked
+    marks = [find(book, ts) for book in books]
+    found = [mark for mark in marks if mark is not None]
+    marked = max(found, default=None) if len(found) == len(marks) else None
+    ends: list[int | None] = []
+    if marked is not None and fault.get("scope") != TRADES:
+        ends = [history.resynced(book, mark) for book, mark in zip(books, found, strict=True)]
+    elif marked is not None:
+        ends = [*found]
+    resynced = max((end for end in ends if end), default=None) if ends and None not in ends else None
+    done = marked is not None and resynced is not None
+    return {
+        **{key: fault.get(key) for key in ("id", "kind", "venue", "instruments", "expect", "scope")},
+        "marked_ms": None if marked is None else round((marked - ts) / 1e6),
+        "resynced_ms": None if resynced is None else round((resynced - ts) / 1e6),
+        "cut_off": not done and ts_end - ts < WINDOW_NS,
+    }
+
+
+def unexplained_interruptions(history: History, faults: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Name the books that stopped being live though no fault concerned them."""
+    instants = defaultdict(list)
+    for fault in faults:
+        for name in fault["instruments"]:
+            instants[fault["venue"], name].append(fault["ts_ns"])
+    return [
+        f"{book[0]}:{book[1]} became {change.state} ({change.reason}) though no fault concerned it"
+        for book, change in history.interruptions()
+        if not any(0 <= change.ts - ts <= WINDOW_NS for ts in instants[book])
+    ]
