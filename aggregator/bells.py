@@ -52,9 +52,10 @@ class Bells:
                 self.tops[stream] = max(self.tops[stream], parse_id(number))
                 self._grown.add(stream)
 
-    def grown(self) -> set[tuple[str, str]]:
-        """Give the streams rung for since the last call."""
-        grown, self._grown = self._grown, set()
+    def grown(self) -> list[tuple[tuple[str, str], Cursor]]:
+        """Give the streams rung for since the last call, each with the newest entry it was rung for."""
+        grown = [(stream, self.tops[stream]) for stream in self._grown]
+        self._grown.clear()
         return grown
 
     def heard(self, channel: bytes, now_ns: int) -> bool | None:

@@ -20,7 +20,6 @@ from thalweg.instruments import Instrument
 from thalweg.kernels import compare_views
 from thalweg.ladder import Quote, best_quote
 from thalweg.publication import NO_CHANGES, NO_RUNS, VIEW_DEPTH, Kind, Publication, PublishedTrade, Rows, Stamps
-from thalweg.wire import parse_id
 
 KEY_EVERY = 256  # records; a reader that lost one is whole again after at most so many
 KEY_EVERY_NS = 900_000_000  # looked at every 250 ms at the latest, so a key record comes at least every 1.15 s
@@ -72,9 +71,9 @@ class Ladder:
     def take(self, index: int, entries: Entries, ts_read: int) -> None:
         """Read entries of venue `index`, which were in our hands at `ts_read`."""
         book = self.books[index]
-        self._touched.add(index)
         for identity, words in entries:
-            epoch, n = number = parse_id(identity)
+            head, _, tail = identity.partition(b"-")  # the server's own, so surely two numbers
+            epoch, n = number = (int(head), int(tail))
             taken = book.take(number, dict(zip(words[::2], words[1::2], strict=True)), ts_read, self.batch)
             self._cover(index, epoch, n)
             if taken is not None:
@@ -93,8 +92,10 @@ class Ladder:
         if isinstance(event, Trade):
             trade = PublishedTrade(index, event.taker, event.price, event.size, event.id, event.ts_event, event.ts_recv)
             self._trades.append(trade)
-        elif not (isinstance(event, Delta) or (isinstance(event, Snapshot) and event.made is Made.VENUE)):
-            return
+        else:
+            self._touched.add(index)
+            if not (isinstance(event, Delta) or (isinstance(event, Snapshot) and event.made is Made.VENUE)):
+                return
         if ts_append < self.live_since:
             return
         self.waits.append(ts_read - ts_append)
@@ -158,7 +159,7 @@ class Ladder:
             ts_recv, ts_event, ts_append = self._oldest
             stamps = Stamps(ts_event, ts_recv, ts_append, ts_read, ts_applied, ts_merged)
         runs = np.array(self._runs, dtype=np.int64) if self._runs else NO_RUNS
-        self.batch.covered += int((runs[:, 3] - runs[:, 2] + 1).sum())
+        self.batch.covered += sum(last - first + 1 for _, _, first, last in self._runs)
         self.batch.published += 1
         return self._record(kind, stamps, runs)
 

@@ -22,10 +22,10 @@ from typing import Any
 from aggregator.bells import Bells, channel_of
 from aggregator.books import Cursor
 from aggregator.checkpoint import checkpoint_of
-from aggregator.consolidate import Ladder, Part
+from aggregator.consolidate import Entries, Ladder, Part
 from aggregator.counters import total
 from aggregator.sink import Outlet, flush, heartbeat, latency_command
-from aggregator.source import ROUND, BellSource, EntrySource, Stream
+from aggregator.source import ROUND, BellSource, EntrySource, Stream, next_entries
 from thalweg import keys
 from thalweg.clock import Clock, SystemClock
 from thalweg.errors import RedisTrouble
@@ -176,7 +176,8 @@ class _Session:
             for index, book in enumerate(ladder.books)
         }
         self._epoch = 0
-        self._due = False
+        self._sent: list[Outlet] = []
+        self._due = self._sweeping = False
         self._next_keep = 0
 
     async def begin(self) -> None:
@@ -212,7 +213,8 @@ class _Session:
                 ladder.settled.add(before.batch)
         ladder.settled.published += 1
         self._service.standing[name] = ladder
-        await self._publish([(outlet, [])], self._clock.wall_ns(), self._clock.monotonic_ns())
+        key = self._step(outlet, (), self._clock.wall_ns(), self._clock.monotonic_ns())
+        await self._exchange([key], ())
 
     async def follow(self) -> None:
         """Read and publish until stopped; then until two sweeps in a row find nothing.
@@ -221,49 +223,57 @@ class _Session:
             Fenced: another aggregator took over.
             RedisTrouble: the connection failed or the server refused.
         """
-        wake, stopping = self._service.wake, self._service.stopping
-        more, quiet = list(self._streams.values()), 0
+        streams, commands, quiet = [*self._streams.values()], list[bytes](), 0
         while quiet < 2:
-            if not more and not stopping.is_set():
-                await wake.wait()
-            wake.clear()
-            self._due = self._due or stopping.is_set()
-            found, more = await self._turn([*self._streams.values()] if self._due else [*more, *self._rung(more)])
-            quiet = quiet + 1 if stopping.is_set() and not found else 0
-        await self._close()
+            replies = await self._exchange(commands, streams)
+            commands = self._turn(streams, replies)
+            quiet = quiet + 1 if self._service.stopping.is_set() and not any(replies) else 0
+            more = [stream for stream, entries in zip(streams, replies, strict=True) if len(entries) == ROUND]
+            streams = await self._next(more, idle=not (commands or more))
+        await self._close(commands)
 
-    def _rung(self, known: Sequence[Stream]) -> list[Stream]:
-        """Give the streams that bells named and that have entries we have not read."""
-        grown = ((self._streams[key], self._bells.tops[key]) for key in self._bells.grown())
-        return [stream for stream, top in grown if top > stream.book.cursor and stream not in known]
+    async def _next(self, more: list[Stream], *, idle: bool) -> list[Stream]:
+        """Give the streams to read next: all for a sweep, else `more` and those rung for; if idle, wait for any."""
+        wake, stopping = self._service.wake, self._service.stopping
+        if idle and not stopping.is_set():
+            await wake.wait()
+        wake.clear()
+        self._sweeping = self._due or stopping.is_set()
+        if self._sweeping:
+            return [*self._streams.values()]
+        grown = ((self._streams[key], top) for key, top in self._bells.grown())
+        return [*more, *(stream for stream, top in grown if top > stream.book.cursor and stream not in more)]
 
-    async def _turn(self, streams: Sequence[Stream]) -> tuple[bool, list[Stream]]:
-        """Read these streams and publish what came of it; give whether anything came, and who has more."""
-        replies = await self._source.fetch(streams) if streams else []
+    async def _exchange(self, commands: Sequence[bytes], streams: Sequence[Stream]) -> list[Entries]:
+        """Send what the last turn made and fetch what these streams have, in one write; nothing for nothing."""
+        if not (commands or streams):
+            return []
+        replies = await flush(self._link, [*commands, *map(next_entries, streams)])
+        now = self._clock.monotonic_ns()
+        for outlet in self._sent:
+            outlet.ladder.settle(now)
+        self._sent = []
+        return replies[len(commands) :]
+
+    def _turn(self, streams: Sequence[Stream], replies: Sequence[Entries]) -> list[bytes]:
+        """Apply what was read, instrument by instrument, and give the commands that publish what came of it."""
         ts_read, now = self._clock.wall_ns(), self._clock.monotonic_ns()
         parts: dict[str, list[Part]] = {}
         for stream, entries in zip(streams, replies, strict=True):
             if entries:
                 parts.setdefault(stream.ladder.instrument.name, []).append((stream.index, entries))
-        news = self._hear(ts_read, now) if self._due else set()
-        touched = [
-            (outlet, parts.get(name, []))
-            for outlet in self._outlets
-            if (name := outlet.ladder.instrument.name) in parts or name in news or outlet.ladder.key_due(now)
-        ]
-        if touched or self._due:
-            await self._publish(touched, ts_read, now)
-        return bool(parts), [one for one, entries in zip(streams, replies, strict=True) if len(entries) == ROUND]
+        news = self._hear(ts_read, now) if self._sweeping else set()
+        commands = self._keep(now) if self._sweeping and now >= self._next_keep else []
+        for outlet in self._outlets:
+            name = outlet.ladder.instrument.name
+            if name in parts or name in news or outlet.ladder.key_due(now):
+                commands.append(self._step(outlet, parts.get(name, ()), ts_read, now))
+        return [*commands, self._heartbeat()] if self._sweeping else commands
 
-    async def _publish(self, touched: Sequence[tuple[Outlet, list[Part]]], ts_read: int, now: int) -> None:
-        """Apply, merge and pack instrument by instrument, then send everything in one flush."""
-        rings = self._service.rings
-        commands = [outlet.step(parts, ts_read, now, self._clock, rings) for outlet, parts in touched]
-        if self._due:
-            commands += self._tick(now)
-        await flush(self._link, commands)
-        for outlet, _ in touched:
-            outlet.ladder.settle(now)
+    def _step(self, outlet: Outlet, parts: Sequence[Part], ts_read: int, now: int) -> bytes:
+        """Take one instrument's batch to the command that publishes it."""
+        self._sent.append(outlet)
+        return outlet.step(parts, ts_read, now, self._clock, self._service.rings)
 
     def _hear(self, ts_now: int, now: int) -> set[str]:
         """Notice bells that fell silent or ring again; give the instruments concerned."""
@@ -273,19 +283,15 @@ class _Session:
             if stream.book.hear(self._bells.heard(channel_of(name, venue), now), ts_now)
         }
 
-    def _tick(self, now: int) -> list[bytes]:
-        """Give the commands of this tick and set the alarm for the next."""
+    def _heartbeat(self) -> bytes:
+        """Give the heartbeat of this sweep and set the alarm for the next."""
         self._due = False
         asyncio.get_running_loop().call_later(TICK_S, self._alarm)
-        ladders = [outlet.ladder for outlet in self._outlets]
-        commands = [heartbeat(self._clock.wall_ns(), self._epoch, ladders, None)]
-        if now >= self._next_keep:
-            self._next_keep = now + KEEP_NS
-            commands += self._keep(now)
-        return commands
+        return heartbeat(self._clock.wall_ns(), self._epoch, [outlet.ladder for outlet in self._outlets], None)
 
     def _keep(self, now: int) -> list[bytes]:
-        """Give the commands that are due each second."""
+        """Give the commands that are due each second; as all is settled, checkpoints tell what is in `out:`."""
+        self._next_keep = now + KEEP_NS
         commands = [command for outlet in self._outlets for command in outlet.keep(now)]
         return [*commands, latency_command(self._clock.wall_ns(), self._service.rings.summaries(now))]
 
@@ -294,10 +300,11 @@ class _Session:
         self._due = True
         self._service.wake.set()
 
-    async def _close(self) -> None:
-        """Write the last checkpoints and see how far the streams are ahead of us."""
+    async def _close(self, commands: Sequence[bytes]) -> None:
+        """Send the last turn's commands, then the last checkpoints; see how far the streams are ahead of us."""
+        await self._exchange(commands, ())
         await flush(self._link, self._keep(self._clock.monotonic_ns()))
-        streams = list(self._streams.values())
+        streams = [*self._streams.values()]
         tops = await self._source.tops(streams)
         self._service.lag = sum(map(_behind, (stream.book.cursor for stream in streams), tops))
 

@@ -15,7 +15,7 @@ from thalweg.errors import Fenced
 from thalweg.latency import Rings
 from thalweg.publication import SEQ_OFFSET, Kind, Publication, encode_publication
 from thalweg.resp import pack, pack_words
-from thalweg.transport import RedisLink, checked
+from thalweg.transport import RedisLink, Reply, checked
 from thalweg.trim import TrimMarks
 from thalweg.wire import format_id
 
@@ -118,18 +118,15 @@ def latency_command(now_ns: int, hops: dict[str, Any]) -> bytes:
     return pack(b"SET", keys.latency("aggregator"), text, b"EX", LATENCY_EXPIRES_S)
 
 
-async def flush(link: RedisLink, commands: Sequence[bytes]) -> None:
-    """Send commands in one write and see that all were done.
+async def flush(link: RedisLink, commands: Sequence[bytes]) -> list[Reply]:
+    """Send commands in one write, see that all were done and give their replies.
 
     Raises:
         Fenced: another aggregator owns an `out:` now; nothing of ours is published any more.
         RedisTrouble: the connection failed or the server refused; what was done is not known.
     """
-    if not commands:
-        return
     replies = await link.run(commands)
     try:
-        for reply in replies:
-            checked(reply)
+        return [checked(reply) for reply in replies]
     except Fenced as error:
         raise Fenced(f"another aggregator took over ({error})") from error

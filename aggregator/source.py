@@ -22,6 +22,7 @@ from thalweg.transport import RedisLink, Reply, checked
 from thalweg.wire import format_id, parse_id
 
 ROUND = 256  # entries of one stream in one read: 54 streams of 1 KB entries are 14 MB at most
+_COUNT = b"%d" % ROUND
 DEAF_S = 2.0  # our own heartbeat comes by this connection four times a second
 LOG = logging.getLogger("thalweg.aggregator")
 
@@ -42,6 +43,12 @@ class Stream:
     def book(self) -> VenueBook:
         """The venue's book."""
         return self.ladder.books[self.index]
+
+
+def next_entries(stream: Stream) -> bytes:
+    """Give the command that reads what a stream has after its cursor, `ROUND` entries at most."""
+    after = b"(%d-%d" % stream.book.cursor
+    return pack_words((b"XRANGE", stream.key, after, b"+", b"COUNT", _COUNT))
 
 
 class BellSource:
@@ -88,23 +95,11 @@ class BellSource:
 
 
 class EntrySource:
-    """Reads entries by the command connection."""
+    """Reads by the command connection what is not in the course of things."""
 
     def __init__(self, link: RedisLink) -> None:
         """Use a connection that others use, too."""
         self._link = link
-
-    async def fetch(self, streams: Sequence[Stream]) -> list[Entries]:
-        """Read what each stream has after its cursor, `ROUND` entries at most, in one pipeline.
-
-        Raises:
-            RedisTrouble: the connection failed or the server refused.
-        """
-        count = b"%d" % ROUND
-        commands = [
-            pack_words((b"XRANGE", one.key, b"(%d-%d" % one.book.cursor, b"+", b"COUNT", count)) for one in streams
-        ]
-        return [checked(reply) for reply in await self._link.run(commands)]
 
     async def tops(self, streams: Sequence[Stream]) -> list[Cursor]:
         """Give each stream's newest entry; (0, 0) of an empty one.

@@ -6,7 +6,7 @@ a ladder whose best bid is at or above its best ask is crossed, and is shown so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,15 +76,21 @@ def merge_side(views: Sequence[Levels], sign: int, depth: int | None = None) -> 
     return LadderSide(prices, sizes)
 
 
-def best_quote(bids: Sequence[tuple[int, int] | None], asks: Sequence[tuple[int, int] | None]) -> Quote:
+def best_quote(bids: Iterable[tuple[int, int] | None], asks: Iterable[tuple[int, int] | None]) -> Quote:
     """Give the best bid and offer over each venue's best; sizes at the same price are summed."""
-    quote = Quote()
-    there = [level for level in bids if level]
-    if there:
-        quote.bid = max(price for price, _ in there)
-        quote.bid_size = sum(size for price, size in there if price == quote.bid)
-    there = [level for level in asks if level]
-    if there:
-        quote.ask = min(price for price, _ in there)
-        quote.ask_size = sum(size for price, size in there if price == quote.ask)
-    return quote
+    return Quote(*_best(bids, 1), *_best(asks, -1))
+
+
+def _best(levels: Iterable[tuple[int, int] | None], sign: int) -> tuple[int | None, int | None]:
+    """Give the best price and the sum of the sizes there; a plain loop, since it runs for every publication."""
+    best: int | None = None
+    total: int | None = None
+    for level in levels:
+        if level is None:
+            continue
+        price, size = level
+        if best is None or total is None or sign * price > sign * best:
+            best, total = price, size
+        elif price == best:
+            total += size
+    return best, total

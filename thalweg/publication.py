@@ -135,23 +135,21 @@ def encode_publication(one: Publication) -> bytes:
         sum(map(len, ids)),
         one.seq,
         one.epoch,
-        *map(
-            _absent,
-            (
-                stamps.ts_event,
-                stamps.ts_recv,
-                stamps.ts_append,
-                stamps.ts_read,
-                stamps.ts_applied,
-                stamps.ts_merged,
-                stamps.ts_published,
-            ),
-        ),
-        *(min(_absent(part), INT64_MAX) for part in (quote.bid, quote.bid_size, quote.ask, quote.ask_size)),
+        _absent(stamps.ts_event),
+        _absent(stamps.ts_recv),
+        _absent(stamps.ts_append),
+        _absent(stamps.ts_read),
+        _absent(stamps.ts_applied),
+        _absent(stamps.ts_merged),
+        _absent(stamps.ts_published),
+        _absent(quote.bid),
+        min(_absent(quote.bid_size), INT64_MAX),
+        _absent(quote.ask),
+        min(_absent(quote.ask_size), INT64_MAX),
         one.instrument.encode(),
     )
-    trades = (_encode_trade(trade, len(text)) for trade, text in zip(one.trades, ids, strict=True))
-    venues = map(_encode_venue, one.venues)
+    venues = [_encode_venue(line) for line in one.venues]
+    trades = [_encode_trade(trade, len(text)) for trade, text in zip(one.trades, ids, strict=True)]
     return b"".join((head, *venues, one.runs.tobytes(), one.changes.tobytes(), *trades, *ids))
 
 
@@ -164,9 +162,16 @@ def _present(value: int) -> int | None:
 
 
 def _encode_venue(line: VenueLine) -> bytes:
-    numbers = map(_absent, (line.last, line.ts_event, line.ts_book, line.since))
-    reason = line.reason.encode()[:32]
-    return _VENUE.pack(line.name.encode(), _STATE_NUMBERS[line.state], line.flags, *numbers, reason)
+    return _VENUE.pack(
+        line.name.encode(),
+        _STATE_NUMBERS[line.state],
+        line.flags,
+        _absent(line.last),
+        _absent(line.ts_event),
+        _absent(line.ts_book),
+        _absent(line.since),
+        line.reason.encode(),  # cut at 32 bytes, maybe within a character; readers replace what is left of it
+    )
 
 
 def _encode_trade(trade: PublishedTrade, id_bytes: int) -> bytes:
