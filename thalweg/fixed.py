@@ -34,9 +34,9 @@ def parse_fixed(text: object, decimals: int) -> int:
     """
     if not isinstance(text, str):
         raise NumberRefused("syntax", type(text).__name__)
-    whole, _, fraction = text.partition(".")
+    whole, point, fraction = text.partition(".")
     digits = whole + fraction
-    if not (digits.isascii() and digits.isdigit() and whole and len(text) <= MAX_TEXT):
+    if not (digits.isascii() and digits.isdigit() and whole and (fraction or not point) and len(text) <= MAX_TEXT):
         return _parse_unusual(text, decimals)
     spare = decimals - len(fraction)
     if spare < 0:
