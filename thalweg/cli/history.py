@@ -83,7 +83,7 @@ def judge_faults(history: History, faults: list[Mapping[str, Any]], ts_end: int)
         "injected": len(counted),
         "marked": sum(one["marked_ms"] is not None for one in counted),
         "resynced": sum(one["resynced_ms"] is not None for one in counted),
-        "collateral": len(unexplained := unexplained_interruptions(history, faults)),
+        "collateral": len(unexplained := unexplained_interruptions(history, faults, ts_end)),
         "unexplained": unexplained,
         "detail": detail,
     }
@@ -111,8 +111,8 @@ def judge_fault(history: History, fault: Mapping[str, Any], ts_end: int) -> dict
     }
 
 
-def unexplained_interruptions(history: History, faults: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Name the books that stopped being live though no fault concerned them."""
+def unexplained_interruptions(history: History, faults: Iterable[Mapping[str, Any]], ts_end: int) -> list[str]:
+    """Name the books that stopped being live before `ts_end` though no fault concerned them."""
     instants = defaultdict(list)
     for fault in faults:
         for name in fault["instruments"]:
@@ -120,5 +120,5 @@ def unexplained_interruptions(history: History, faults: Iterable[Mapping[str, An
     return [
         f"{book[0]}:{book[1]} became {change.state} ({change.reason}) though no fault concerned it"
         for book, change in history.interruptions()
-        if not any(0 <= change.ts - ts <= WINDOW_NS for ts in instants[book])
+        if change.ts < ts_end and not any(0 <= change.ts - ts <= WINDOW_NS for ts in instants[book])
     ]

@@ -112,7 +112,9 @@ class Subscriber:
     def _step(self, message: dict[str, Any]) -> None:
         """Take a frame that continues its variant."""
         channel, s, p = message["ch"], message["s"], message["p"]
-        one = self.variants.setdefault(channel, Variant(p, p))
+        one = self.variants.get(channel)
+        if one is None:  # trades begin without a snapshot, from wherever the gateway had come by then
+            one = self.variants[channel] = Variant(s - message["n"], p)
         if p != one.last:
             self._break(f"{channel}: a frame from {p} to {s} after {one.last}")
         one.merged += message["n"]
