@@ -83,5 +83,9 @@ def step_places(step: str) -> int:
     Raises:
         NumberRefused: not a number, or finer than any instrument can be.
     """
-    units = parse_fixed(step, MAX_DECIMALS) if "." in step or "e" in step.lower() else 0
-    return MAX_DECIMALS - len(str(units)) + len(str(units).rstrip("0")) if units else 0
+    if "." in step:
+        step = step.rstrip("0").removesuffix(".")
+    if step.isascii() and step.isdigit():
+        return 0
+    units = str(parse_fixed(step, MAX_DECIMALS))
+    return MAX_DECIMALS - (len(units) - len(units.rstrip("0")))
