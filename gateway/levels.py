@@ -36,7 +36,8 @@ def apply_changes(side: Levels, changes: Levels, sign: int) -> Levels:
     keys = side[:, 0] * -sign
     order = np.argsort(changes[:, 0] * -sign, kind="stable")
     changes = changes[order]
-    newest = np.append(changes[1:, 0] != changes[:-1, 0], True)
+    newest = np.ones(len(changes), dtype=bool)
+    newest[:-1] = changes[1:, 0] != changes[:-1, 0]
     changes = changes[newest]
     at, hit = _find(keys, changes[:, 0] * -sign)
     kept = np.ones(len(keys), dtype=bool)

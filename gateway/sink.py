@@ -117,9 +117,7 @@ def hop_lines(services: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]
     """Give one line a hop and service, in the order of the walk, with the definition beside the figures."""
     lines: list[dict[str, Any]] = []
     for hop in HOPS:
-        found: Iterable[tuple[str, Any]] = (
-            (name, hops[hop.name]) for name, hops in services.items() if hop.name in hops
-        )
+        found = [(name, hops[hop.name]) for name, hops in services.items() if hop.name in hops]
         head = {"hop": hop.name, "what": hop.what, "from": hop.start, "to": hop.end, "clock": hop.clock}
         lines += [head | {"by": name} | dict(summary) for name, summary in found]
     return lines
