@@ -70,6 +70,13 @@ export class LadderTable {
     }
   }
 
+  /** Set levels apart that lie below what the venue's own check can see. */
+  markBeyond(verifiedDepth) {
+    for (const side of ["asks", "bids"]) {
+      this.rows[side].forEach((row, depth) => setData(row.node, "beyond", depth >= verifiedDepth ? "yes" : ""));
+    }
+  }
+
   #columns() {
     this.columns = { price: element("col"), size: element("col"), total: element("col") };
     const columns = this.venues.length ? [...Object.values(this.columns), element("col")] : [this.columns.price, this.columns.size];

@@ -17,6 +17,7 @@ import { VenuePanels } from "./venues.js";
 const PANELS = ["market", "ladder", "books", "trades", "latency"];
 const AGES_MS = 500; // ages grow though no frame comes; this often is read easily
 const SMALL = matchMedia("(max-width: 899px)");
+const CHECKS_MS = 5_000;
 const MIN_ROWS = 5;
 const MAX_ROWS = 25; // the subscribed depth
 const HEADER_PX = 29; // each venue ladder carries its own
@@ -44,6 +45,7 @@ class Page {
     this.#listen();
     this.focusOn(this.market.instrument(fromAddress("instrument")) ? fromAddress("instrument") : instruments[0].name);
     this.connection.open();
+    this.#learnChecks();
   }
 
   /** Make this the focused instrument. */
@@ -87,6 +89,14 @@ class Page {
     new ResizeObserver(() => this.#mark("ladder", "books")).observe(document.body);
     setInterval(() => this.#mark("market", "books", "latency"), AGES_MS);
     this.#turnTo(this.tab);
+  }
+
+  /** What each venue's feed is checked by is known once its worker runs: ask until all are. */
+  async #learnChecks() {
+    const answer = await ask("api/v1/venues");
+    this.market.loadChecks(answer?.venues ?? []);
+    this.#mark("books");
+    if (this.market.checks.size < this.market.venues.length) setTimeout(() => this.#learnChecks(), CHECKS_MS);
   }
 
   #take(message, heard) {
@@ -228,14 +238,21 @@ function rowsThatFit() {
   return Math.max(MIN_ROWS, Math.min(MAX_ROWS, Math.floor((body - taken) / row / 2)));
 }
 
+/** The answer of a REST request, or null where the gateway gives none. */
+async function ask(path) {
+  try {
+    const response = await fetch(new URL(path, document.baseURI));
+    return response.ok ? await response.json() : null;
+  } catch (error) {
+    if (error instanceof TypeError) return null; // the network's way to fail; anything else is ours
+    throw error;
+  }
+}
+
 async function start() {
   for (let attempt = 0; ; attempt += 1) {
-    try {
-      const response = await fetch(new URL("api/v1/instruments", document.baseURI));
-      if (response.ok) return new Page((await response.json()).instruments);
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // a failed fetch is a TypeError; anything else is ours
-    }
+    const answer = await ask("api/v1/instruments");
+    if (answer) return new Page(answer.instruments);
     setText(byId("banner"), "The gateway does not answer yet; trying again.");
     byId("banner").hidden = false;
     await new Promise((resolve) => setTimeout(resolve, Math.min(5_000, 500 * 2 ** attempt)));

@@ -20,6 +20,7 @@ export class Market {
     this.quotes = new Map();
     this.systems = new Map();
     this.places = new Map();
+    this.checks = new Map();
   }
 
   /** @param {Array<{name: string, venues: string[]}>} instruments as REST gives them */
@@ -30,6 +31,11 @@ export class Market {
       this.places.set(name, 0);
       for (const venue of venues) this.cells.set(bookKey(name, venue), { ...UNKNOWN });
     }
+  }
+
+  /** @param {Array<{name: string, detector: string|null, verified_depth: number|null}>} venues as REST gives them */
+  loadChecks(venues) {
+    this.checks = new Map(venues.filter(({ detector }) => detector).map((venue) => [venue.name, venue]));
   }
 
   /** The one book's record, or undefined where the venue does not list the instrument. */

@@ -67,7 +67,7 @@ export class Tape {
   open(instrument) {
     this.instrument = instrument;
     this.trades = new Trades();
-    this.frozenAt = null;
+    this.heardShown = 0;
     this.shown = [];
     this.widths = { price: 0, size: 0 };
     setText(this.title, `${instrument} trades`);
@@ -77,13 +77,13 @@ export class Tape {
   render() {
     const held = this.reading.pointer || this.reading.focus || this.box.scrollTop > 0;
     if (!held) {
-      this.frozenAt = null;
+      this.heardShown = this.trades.heard;
       this.shown = this.trades.entries.slice(0, KEPT);
       this.shown.forEach((entry, index) => this.#show(this.#row(index), entry));
       this.rows.slice(this.shown.length).forEach((row) => setData(row.node, "kind", "empty"));
-    } else this.frozenAt ??= this.trades.heard;
-    const fresh = this.frozenAt === null ? 0 : this.trades.heard - this.frozenAt;
-    this.newer.hidden = this.frozenAt === null;
+    }
+    const fresh = this.trades.heard - this.heardShown;
+    this.newer.hidden = !held;
     setText(this.newer, fresh ? `paused · +${fresh} new` : "paused");
   }
 

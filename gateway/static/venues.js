@@ -3,7 +3,7 @@
 import { basisPoints } from "./decimals.js";
 import { element, setData, setText, within } from "./dom.js";
 import { LadderTable } from "./ladder.js";
-import { age, glyph, stateWords } from "./words.js";
+import { age, checkWords, glyph, stateWords } from "./words.js";
 
 export class VenuePanels {
   /**
@@ -30,7 +30,7 @@ export class VenuePanels {
     for (const panel of this.panels) this.#renderPanel(panel, rows, nowMs);
   }
 
-  #renderPanel({ venue, node, mark, aged, stamp, table, spread }, rows, nowMs) {
+  #renderPanel({ venue, node, mark, aged, stamp, table, spread, checked }, rows, nowMs) {
     const { instrument, books, refusals } = this.focus;
     const cell = this.market.cell(instrument, venue);
     const book = books.get(venue);
@@ -44,6 +44,9 @@ export class VenuePanels {
     setText(aged, ageMs === null ? "" : age(ageMs));
     const [bid, ask] = [book.bids[0]?.price, book.asks[0]?.price];
     setText(spread, bid && ask ? `${basisPoints(ask, bid)} bps` : "–");
+    const check = this.market.checks.get(venue);
+    setText(checked, checkWords(check));
+    table.markBeyond(check?.verified_depth ?? Infinity);
     const excluded = cell.state === "live" ? "" : `${stateWords(cell)}. Excluded from the consolidated ladder.`;
     setText(stamp, refusal ? `not shown: ${refusal}` : excluded);
   }
@@ -55,8 +58,9 @@ function buildPanel(venue, index, instrument) {
   const aged = element("span", "age");
   const stamp = element("p", "stamp");
   const spread = element("span", "spread");
-  within(table.middle, element("span", "label", "spread"), spread);
+  const checked = element("p", "checked");
+  within(table.middle, element("span", "label", "spread"), spread, checked);
   const title = within(element("h3"), element("i", `swatch venue-${index}`), element("span", "", venue));
   const node = within(element("article", "venue"), within(element("header"), title, mark, aged), stamp, table.node);
-  return { venue, node, mark, aged, stamp, table, spread };
+  return { venue, node, mark, aged, stamp, table, spread, checked };
 }

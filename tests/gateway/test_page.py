@@ -1,0 +1,161 @@
+"""The page in a real browser, before a real gateway and a real Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.gateway.feeder import Feeder, GatewayProcess
+from thalweg.events import State, Taker
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+INSTRUMENT = "BTC-USDT"
+VENUES = ("binance", "bybit", "kraken", "coinbase")
+WAIT_MS = 10_000
+DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def gateway(redis_url: str) -> Iterator[GatewayProcess]:
+    process = GatewayProcess(redis_url, [INSTRUMENT, "ETH-USD"])
+    process.start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def feeder(redis_url: str, gateway: GatewayProcess) -> Iterator[Feeder]:
+    """Four live books; binance and kraken share the best ask, and no size fits a float's 15 digits."""
+    with Feeder(redis_url, INSTRUMENT, VENUES) as feeding:
+        feeding.books["binance"] = ({"64210.11": "0.1"}, {"64210.2": "0.10000001", "64210.3": "123456789.00000001"})
+        feeding.books["bybit"] = ({"64210.1": "2"}, {"64210.25": "0.3"})
+        feeding.books["kraken"] = ({"64209": "1"}, {"64210.2": "0.2"})
+        feeding.books["coinbase"] = ({"64208.5": "0.00000001"}, {"64211": "1"})
+        feeding.publish()
+        yield feeding
+
+
+@pytest.fixture
+def page(browser: Browser, gateway: GatewayProcess, feeder: Feeder) -> Iterator[Page]:
+    """The page, all books live; whatever it says to the console while the gateway runs fails the test."""
+    context = browser.new_context(viewport=DESK, reduced_motion="reduce")  # type: ignore[arg-type,unused-ignore]
+    opened = context.new_page()
+    said: list[str] = []
+    opened.on("console", lambda message: said.append(message.text))
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    opened.goto(gateway.address)
+    expect(opened.locator("#matrix td.book[data-state=live]")).to_have_count(4, timeout=WAIT_MS)
+    yield opened
+    context.close()
+    assert [line for line in said if "ERR_CONNECTION_REFUSED" not in line] == []
+
+
+def column(page: Page, rows: str, name: str) -> list[str]:
+    texts = page.locator(f"{rows} .{name}").all_text_contents()
+    return [text.strip() for text in texts if text.strip()]
+
+
+def test_ladders_show_every_digit_and_exact_sums(page: Page) -> None:
+    asks = page.locator("#ladder-body .asks")
+    expect(asks).to_contain_text("64211.00", timeout=WAIT_MS)
+    assert column(page, "#ladder-body .asks", "price") == ["64211.00", "64210.30", "64210.25", "64210.20"]
+    assert column(page, "#ladder-body .asks", "size") == ["1", "123456789.00000001", "0.3", "0.30000001"]
+    totals = ["123456790.60000002", "123456789.60000002", "0.60000001", "0.30000001"]
+    assert column(page, "#ladder-body .asks", "total") == totals
+    assert column(page, "#ladder-body .bids", "price") == ["64210.11", "64210.10", "64209.00", "64208.50"]
+    assert column(page, "#books article:nth-child(4) .bids", "size") == ["0.00000001"]
+
+
+def test_a_level_tells_who_quotes_it(page: Page) -> None:
+    page.locator("#ladder-body tr[data-side=asks][data-depth='0']").hover()
+    expect(page.locator("#ladder-card")).to_contain_text("ask 64210.2 \u00d7 0.30000001")
+    assert page.locator("#ladder-card p").all_text_contents()[1:] == [
+        "kraken   0.2\u00a0\u00a0\u00a0\u00a0\u00a0\u00a0\u00a0",
+        "binance  0.10000001",
+    ]
+
+
+def test_a_crossed_ladder_is_named_so(page: Page, feeder: Feeder) -> None:
+    feeder.books["kraken"] = ({"64210.22": "1"}, {"64210.4": "1"})
+    feeder.publish()
+    expect(page.locator(".crossing")).to_have_text("crossed by 0.02: kraken bid > binance ask", timeout=WAIT_MS)
+    expect(page.locator("#matrix .all[data-crossed]")).to_have_count(1)
+
+
+def test_a_stale_book_is_stamped_and_left_out(page: Page, feeder: Feeder) -> None:
+    feeder.judge("kraken", State.STALE, "checksum mismatch")
+    feeder.publish()
+    stamp = page.locator("#books article:nth-child(3) .stamp")
+    expect(stamp).to_contain_text("checksum mismatch. Excluded from the consolidated ladder.", timeout=WAIT_MS)
+    expect(page.locator("#matrix td[data-venue=kraken] .why").first).to_have_text("▲ stale: checksum mismatch")
+    expect(page.locator("#venues li").nth(2)).to_contain_text("0/2")
+    expect(page.locator("#ladder-detail")).to_have_text("excluded: kraken (stale)")
+    assert column(page, "#ladder-body .asks", "size")[-1] == "0.10000001"
+
+
+def test_trades_arrive_newest_first_and_stop_while_they_are_read(page: Page, feeder: Feeder) -> None:
+    feeder.publish(("kraken", Taker.SELL, "64210.1", "0.5"), ("bybit", Taker.BUY, "64210.25", "0.00000001"))
+    rows = page.locator("#tape tbody tr")
+    expect(rows).to_have_count(2, timeout=WAIT_MS)
+    assert column(page, "#tape tbody", "taker") == ["▲ buy", "▼ sell"]
+    assert column(page, "#tape tbody", "price") == ["64210.25", "64210.10"]
+    page.locator("#tape-box").hover()
+    feeder.publish(("binance", Taker.BUY, "64210.2", "1"))
+    expect(page.locator("#trades-new")).to_have_text("paused · +1 new", timeout=WAIT_MS)
+    expect(rows).to_have_count(2)
+    page.mouse.move(5, 5)
+    expect(rows).to_have_count(3, timeout=WAIT_MS)
+
+
+def test_a_lost_gateway_is_told_and_found_again(page: Page, gateway: GatewayProcess) -> None:
+    gateway.stop()
+    expect(page.locator("#banner")).to_contain_text("No connection to the gateway since", timeout=WAIT_MS)
+    expect(page.locator("#connection")).to_have_attribute("data-state", "waiting")
+    gateway.start()
+    expect(page.locator("#banner")).to_be_hidden(timeout=25_000)
+    expect(page.locator("#matrix td.book[data-state=live]")).to_have_count(4, timeout=WAIT_MS)
+
+
+def test_hops_stand_beside_what_they_measure(page: Page, feeder: Feeder) -> None:
+    feeder.publish()
+    hold = page.locator("#hops tr", has=page.locator(".hop", has_text="hold"))
+    expect(hold.locator(".p99")).not_to_have_text("\u2013", timeout=WAIT_MS)
+    expect(page.locator("#hops")).to_contain_text("Waits for the gateway's next tick, by design.")
+
+
+def test_keys_move_in_the_matrix_and_focus_an_instrument(page: Page) -> None:
+    page.keyboard.press("/")
+    expect(page.locator("#picker")).to_be_focused()
+    page.locator("#matrix td[tabindex='0']").focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    expect(page.locator("#matrix td:focus")).to_have_attribute("data-venue", "kraken")
+    expect(page.locator("#ladder-title")).to_have_text("ETH-USD ladder")
+    assert "instrument=ETH-USD" in page.url
+
+
+@pytest.mark.parametrize(("size", "panels"), [(DESK, 5), (PHONE, 1)], ids=["desk", "phone"])
+def test_nothing_sticks_out(page: Page, size: dict[str, int], panels: int) -> None:
+    page.set_viewport_size(size)  # type: ignore[arg-type,unused-ignore]
+    expect(page.locator("main > .panel:visible")).to_have_count(panels)
+    extent = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
+    assert extent == [size["width"], size["height"]]
