@@ -49,6 +49,11 @@ class Shard:
         self.sink.tracks = self.session.tracks
         self.feed = Feed(settings, venue, self.session, self.sink.put, rings, clock)
 
+    async def feed_sink(self) -> None:
+        """Hold the connection, from when there is a stream to append to until cancelled."""
+        await self.sink.ready.wait()
+        await self.feed.run()
+
     async def stop(self) -> None:
         """Tell the streams that nobody watches these books any more, and see it appended."""
         now = self._clock.wall_ns()
@@ -99,7 +104,7 @@ async def _run(settings: Settings, venue: Venue, shards: list[Shard], rings: Rin
             async with asyncio.TaskGroup() as feeds:
                 feeds.create_task(_check_listings(settings, venue, shards, clock))
                 for shard in shards:
-                    feeds.create_task(shard.feed.run())
+                    feeds.create_task(shard.feed_sink())
         finally:
             if not any(task.done() for task in tasks):
                 await asyncio.gather(*(shard.stop() for shard in shards))

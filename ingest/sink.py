@@ -39,8 +39,9 @@ class Sink:
     """One shard's way into Redis."""
 
     def __init__(self, settings: Settings, venue: Venue, shard: int, tally: Tally, rings: Rings, clock: Clock) -> None:
-        """Connect later, in `run`; `tracks` is set by the owner before that."""
+        """Connect later, in `run`; `tracks` is set by the owner before that, `ready` once the first epoch is open."""
         self.tracks: Sequence[Track] = ()
+        self.ready = asyncio.Event()
         self._settings, self._venue, self._shard = settings, venue, shard
         self._tally, self._rings, self._clock = tally, rings, clock
         self._link = RedisLink(settings.redis_url, f"thalweg-ingest-{venue.name}-{shard}")
@@ -75,6 +76,7 @@ class Sink:
             try:
                 numbering = await self._begin_epoch()
                 backoff.reset()
+                self.ready.set()
                 while True:
                     await self._flush(numbering)
             except RedisTrouble as trouble:

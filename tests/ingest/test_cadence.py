@@ -1,0 +1,36 @@
+"""When silence counts: by the book's own habit, within a floor and a cap."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingest.cadence import CAP_NS, FLOOR_NS, Cadence
+
+SECOND = 1_000_000_000
+
+
+def learned(gap_ns: int, beats: int = 100) -> tuple[Cadence, int]:
+    """Give a cadence that has seen an even beat, and the instant of the last one."""
+    cadence = Cadence()
+    for k in range(beats):
+        cadence.beat(k * gap_ns)
+    return cadence, (beats - 1) * gap_ns
+
+
+@pytest.mark.parametrize(
+    ("gap_ns", "patience_ns"),
+    [(SECOND // 10, FLOOR_NS), (SECOND, 20 * SECOND), (10 * SECOND, CAP_NS)],
+    ids=["busy", "usual", "thin"],
+)
+def test_a_book_is_late_after_twenty_of_its_usual_gaps(gap_ns: int, patience_ns: int) -> None:
+    cadence, last = learned(gap_ns)
+    assert not cadence.late(last + patience_ns - SECOND // 1000)
+    assert cadence.late(last + patience_ns + SECOND // 1000)
+
+
+def test_a_book_that_never_moved_is_not_late_and_one_that_moved_once_is_judged_as_thin() -> None:
+    cadence = Cadence()
+    assert not cadence.late(10**15)
+    cadence.beat(0)
+    assert not cadence.late(CAP_NS)
+    assert cadence.late(CAP_NS + 1)
