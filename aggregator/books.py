@@ -11,6 +11,7 @@ The state follows the entries alone, since they are the authority:
 | `status` | - | the status's, but never `live` on a book that is not trusted |
 | a hole in n, an entry we can't read | kept, but not trusted until a snapshot | `stale` |
 
+The loss of an epoch's last entries can't be seen by n; the `open` entry that follows costs the book its trust anyway.
 On top of that a book whose ingest is not heard from is shown `connecting` (never heard) or `stale` (silent).
 """
 

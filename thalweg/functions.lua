@@ -40,10 +40,14 @@ local function open_out(keys, args)
 end
 
 -- publish(KEYS: out stream; ARGV: channel, id, record, id, record, ...) -> how many; a refused append publishes nothing more.
+-- An ID that is not above the top means a newer epoch owns the stream; any other refusal (memory) is not ours to judge.
 local function publish(keys, args)
   for i = 2, #args, 2 do
     local done = redis.pcall('XADD', keys[1], args[i], 'r', args[i + 1])
-    if type(done) == 'table' and done.err then return redis.error_reply('FENCED ' .. done.err) end
+    if type(done) == 'table' and done.err then
+      local fenced = string.find(done.err, 'equal or smaller', 1, true)
+      return redis.error_reply((fenced and 'FENCED ' or '') .. done.err)
+    end
     redis.call('PUBLISH', args[1], args[i + 1])
   end
   return (#args - 1) / 2
