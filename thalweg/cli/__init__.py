@@ -6,8 +6,10 @@ or argument, 1 for anything else; never a trace.
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib import import_module
+from inspect import cleandoc
 from typing import Any
 
 import click
@@ -35,8 +37,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 
 def keep_examples(text: str | None) -> str | None:
-    """Mark the examples of a help text so that click does not join their lines."""
-    return text.replace("\n\nExamples:", "\n\n\b\nExamples:") if text else text
+    """Mark the tables of a help text (`Examples:`, `Checks:`) so that click does not join their lines."""
+    return re.sub(r"\n\n(Examples|Checks):", "\n\n\b\n\\1:", cleandoc(text)) if text else text
 
 
 class LazyGroup(click.Group):

@@ -105,7 +105,7 @@ def line_of(item: Item, view: View) -> str | None:
     one = view.instruments.by_name[item.instrument]
     places = (0, 0) if view.raw else (one.price_decimals, one.size_decimals)
     if view.as_json:
-        head = {"venue": item.venue, "instrument": item.instrument, "id": f"{item.epoch}-{item.n}"}
+        head = {"venue": item.venue, "instrument": item.instrument, "entry": f"{item.epoch}-{item.n}"}
         return json.dumps(head | fields_of(item.event, places) | {"ts_append": item.ts_append})
     name = f"{item.venue}:{item.instrument}"
     return f"{_clock(item.event.ts_recv)} {name:{NAME}} {item.n:>8} {words_of(item.event, places, view.raw)}"
