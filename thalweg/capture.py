@@ -9,7 +9,6 @@ An optional first line is `{"v": 1, ...}`. Every other line is an object:
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass
 
@@ -64,12 +63,18 @@ def parse_line(text: bytes) -> Line | None:
 
 
 def _data(text: object, encoded: object) -> bytes:
-    """Give the frame's bytes from its text or its base64."""
+    """Give the frame's bytes from its base64 or its text; none where a line has neither.
+
+    Raises:
+        CaptureError: what is there is not text, or not base64.
+    """
+    if not isinstance(text, str | None) or not isinstance(encoded, str | None):
+        raise CaptureError("f and b64 must be text")
+    if encoded is None:
+        return (text or "").encode("utf-8", "surrogatepass")
     try:
-        if isinstance(encoded, str):
-            return base64.b64decode(encoded, validate=True)
-        return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else b""
-    except binascii.Error as error:
+        return base64.b64decode(encoded, validate=True)
+    except ValueError as error:
         raise CaptureError("b64 is not base64") from error
 
 

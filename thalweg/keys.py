@@ -68,6 +68,7 @@ def parse_stream(key: str) -> tuple[str, str]:
         ValueError: not the name of an input stream.
     """
     head, brace, venue = key.partition("}:")
-    if not head.startswith("st:{") or not brace or not venue:
+    instrument = head.removeprefix("st:{")
+    if instrument == head or not instrument or not brace or not venue:
         raise ValueError(f"not an input stream: {key!r}")
-    return head[4:], venue
+    return instrument, venue

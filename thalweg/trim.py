@@ -8,8 +8,8 @@ from collections import deque
 class TrimMarks:
     """The number each second began with, for one stream in one epoch.
 
-    A stream is trimmed below the number that was current `retention_s` ago, and always keeps
-    fewer than `cap` entries of this epoch.
+    A stream is trimmed below the number that was current `retention_s` ago, and never keeps
+    more than `cap` entries of this epoch.
     """
 
     __slots__ = ("_cap", "_marks", "_retention_ns")

@@ -19,7 +19,7 @@ An entry `<epoch>-<n>` of `st:{INSTRUMENT}:VENUE` has these fields, in this orde
 | `ts_append` | x | x | x | x | x | instant the entry was packed |
 | `bids`, `asks` | - | x | x | - | - | little-endian int64 pairs (price, size), best first in snapshots |
 
-Readers ignore fields they do not know. History: 1, the first.
+Numbers but levels are ASCII decimals within int64. Readers ignore fields they do not know. History: 1, the first.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ import numpy as np
 
 from thalweg.errors import WireError
 from thalweg.events import Delta, Event, Made, Open, Snapshot, State, Status, Taker, Trade
-from thalweg.fixed import NO_LEVELS, Levels
+from thalweg.fixed import INT64_MAX, NO_LEVELS, Levels
 
 VERSION = 1
+ID_MAX = 41  # characters: two numbers of 64 bits and the dash
 Fields = Mapping[bytes, bytes]
 
 
@@ -84,15 +85,23 @@ def decode_entry(venue: str, instrument: str, fields: Fields) -> tuple[Event, in
     if decode is None:
         raise WireError(f"unknown kind of entry: {kind!r}")
     try:
-        return decode(venue, instrument, fields), int(fields[b"ts_append"])
+        return decode(venue, instrument, fields), _integer(fields[b"ts_append"])
     except (KeyError, ValueError) as error:
         raise WireError(f"{kind!r} entry of {venue} {instrument}: {error!r}") from error
+
+
+def _integer(text: bytes) -> int:
+    """Read a number as it is written here: `int` alone would also take `1_000`, ` 1` and what no int64 holds."""
+    value = int(text) if text.isdigit() or (text[:1] == b"-" and text[1:].isdigit()) else INT64_MAX + 1
+    if not -INT64_MAX <= value <= INT64_MAX:
+        raise ValueError(f"not a number: {text[:40]!r}")
+    return value
 
 
 def _number(fields: Fields, name: bytes) -> int | None:
     """Give a number, or `None` where the field is absent."""
     value = fields.get(name)
-    return None if value is None else int(value)
+    return None if value is None else _integer(value)
 
 
 def _levels(data: bytes) -> Levels:
@@ -103,7 +112,7 @@ def _levels(data: bytes) -> Levels:
 def _delta(venue: str, instrument: str, fields: Fields) -> Event:
     first, last, ts_event = (_number(fields, name) for name in (b"first", b"last", b"ts_event"))
     bids, asks = _levels(fields[b"bids"]), _levels(fields[b"asks"])
-    return Delta(venue, instrument, bids, asks, first, last, ts_event, int(fields[b"ts_recv"]))
+    return Delta(venue, instrument, bids, asks, first, last, ts_event, _integer(fields[b"ts_recv"]))
 
 
 def _snapshot(venue: str, instrument: str, fields: Fields) -> Event:
@@ -115,10 +124,10 @@ def _snapshot(venue: str, instrument: str, fields: Fields) -> Event:
         first=_number(fields, b"first"),
         last=_number(fields, b"last"),
         ts_event=_number(fields, b"ts_event"),
-        ts_recv=int(fields[b"ts_recv"]),
+        ts_recv=_integer(fields[b"ts_recv"]),
         made=Made(fields[b"made"].decode()),
         state=State(fields[b"state"].decode()),
-        flags=int(fields[b"flags"]),
+        flags=_integer(fields[b"flags"]),
     )
 
 
@@ -126,12 +135,12 @@ def _trade(venue: str, instrument: str, fields: Fields) -> Event:
     return Trade(
         venue,
         instrument,
-        price=int(fields[b"price"]),
-        size=int(fields[b"size"]),
+        price=_integer(fields[b"price"]),
+        size=_integer(fields[b"size"]),
         taker=Taker(fields[b"taker"].decode()),
         id=fields[b"id"].decode(),
         ts_event=_number(fields, b"ts_event"),
-        ts_recv=int(fields[b"ts_recv"]),
+        ts_recv=_integer(fields[b"ts_recv"]),
     )
 
 
@@ -140,25 +149,25 @@ def _status(venue: str, instrument: str, fields: Fields) -> Event:
         venue,
         instrument,
         state=State(fields[b"state"].decode()),
-        flags=int(fields[b"flags"]),
+        flags=_integer(fields[b"flags"]),
         reason=fields[b"reason"].decode(),
-        since=int(fields[b"since"]),
-        ts_recv=int(fields[b"ts_recv"]),
+        since=_integer(fields[b"since"]),
+        ts_recv=_integer(fields[b"ts_recv"]),
     )
 
 
 def _open(venue: str, instrument: str, fields: Fields) -> Event:
-    if int(fields[b"v"]) != VERSION:
+    if _integer(fields[b"v"]) != VERSION:
         raise ValueError(f"layout version {fields[b'v']!r}; this reader knows {VERSION}")
     return Open(
         venue,
         instrument,
-        price_decimals=int(fields[b"price_decimals"]),
-        size_decimals=int(fields[b"size_decimals"]),
+        price_decimals=_integer(fields[b"price_decimals"]),
+        size_decimals=_integer(fields[b"size_decimals"]),
         depth=_number(fields, b"depth"),
         detector=fields[b"detector"].decode(),
         verified_depth=_number(fields, b"verified_depth"),
-        ts_recv=int(fields[b"ts_recv"]),
+        ts_recv=_integer(fields[b"ts_recv"]),
     )
 
 
@@ -182,7 +191,7 @@ def parse_id(text: bytes | str) -> tuple[int, int]:
     Raises:
         WireError: not `<epoch>-<n>`.
     """
-    epoch, dash, n = (text.decode() if isinstance(text, bytes) else text).partition("-")
-    if not (dash and epoch.isdigit() and n.isdigit()):
-        raise WireError(f"not a stream ID: {text!r}")
+    epoch, dash, n = (text.decode(errors="replace") if isinstance(text, bytes) else text).partition("-")
+    if not (dash and text.isascii() and epoch.isdigit() and n.isdigit() and len(text) <= ID_MAX):
+        raise WireError(f"not a stream ID: {text[:ID_MAX]!r}")
     return int(epoch), int(n)
