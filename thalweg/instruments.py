@@ -17,6 +17,8 @@ DEFAULT_DECIMALS = 8  # 1e-8, the finest any of the default instruments is quote
 MAX_DECIMALS = 18  # int64 holds 9.2 units then; more could hold none
 SHARDS = 4  # sockets a venue's instruments are split over; part of the stream layout, so fixed for good
 NAME = re.compile(r"[A-Z0-9]{1,20}-[A-Z0-9]{2,10}(-PERP)?")
+NAME_MAX = 32  # characters; as many as a publication has room for
+VENUE = re.compile(r"[a-z][a-z0-9_]{0,15}")  # 16 characters, likewise
 SYMBOL = re.compile(r"[A-Za-z0-9._/@-]{1,40}")
 
 
@@ -54,18 +56,25 @@ class Instruments:
         Raises:
             SettingsError: a name is unknown.
         """
-        wanted = list(self.by_name) if names is None else list(names)
-        unknown = [name for name in wanted if name not in self.by_name]
-        if unknown:
-            raise SettingsError(f"unknown instrument {', '.join(unknown)}; known: {', '.join(self.by_name)}")
-        kept = None if venues is None else set(venues)
+        listed = dict.fromkeys(venue for one in self.by_name.values() for venue in one.symbols)
+        wanted = _known("instrument", names, self.by_name)
+        kept = _known("venue", venues, listed)
         chosen = {}
         for name in wanted:
             one = self.by_name[name]
-            symbols = {v: s for v, s in one.symbols.items() if kept is None or v in kept}
+            symbols = {v: s for v, s in one.symbols.items() if v in kept}
             if symbols:
                 chosen[name] = Instrument(name, one.price_decimals, one.size_decimals, symbols)
         return Instruments(chosen)
+
+
+def _known(what: str, names: Iterable[str] | None, known: Mapping[str, object]) -> list[str]:
+    """Give the names that are asked for, all of them if none is."""
+    wanted = list(known) if names is None else list(names)
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise SettingsError(f"unknown {what} {', '.join(unknown)}; known: {', '.join(known)}")
+    return wanted
 
 
 def load_instruments(path: Path | None = None) -> Instruments:
@@ -79,26 +88,44 @@ def load_instruments(path: Path | None = None) -> Instruments:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"instruments file {path}: {error}") from error
-    found = {name: _instrument(path, name, table) for name, table in tables.items()}
+    try:
+        found = {name: _instrument(name, table) for name, table in tables.items()}
+        _refuse_twins(found.values())
+    except SettingsError as error:
+        raise SettingsError(f"instruments file {path}: {error}") from error
     if not found:
         raise SettingsError(f"instruments file {path}: no instrument in it")
     return Instruments(found)
 
 
-def _instrument(path: Path, name: str, table: Any) -> Instrument:
+def _instrument(name: str, table: Any) -> Instrument:
     """Check one table of the file and make it an instrument."""
     if not NAME.fullmatch(name) or not isinstance(table, dict):
-        raise SettingsError(f"instruments file {path}: {name!r} is not a table named BASE-QUOTE in upper case")
-    decimals = [table.get(key, DEFAULT_DECIMALS) for key in ("price_decimals", "size_decimals")]
-    if not all(isinstance(d, int) and 0 <= d <= MAX_DECIMALS for d in decimals):
-        raise SettingsError(f"instruments file {path}: {name}: decimals must be 0 to {MAX_DECIMALS}")
-    symbols = {key: value for key, value in table.items() if not key.endswith("_decimals")}
+        raise SettingsError(f"{name!r} is not a table named BASE-QUOTE in upper case")
+    if len(name) > NAME_MAX:
+        raise SettingsError(f"{name} is longer than {NAME_MAX} characters")
+    symbols = dict(table)
+    decimals = [symbols.pop(key, DEFAULT_DECIMALS) for key in ("price_decimals", "size_decimals")]
+    if not all(type(places) is int and 0 <= places <= MAX_DECIMALS for places in decimals):
+        raise SettingsError(f"{name}: decimals must be 0 to {MAX_DECIMALS}")
     for venue, symbol in symbols.items():
+        if not VENUE.fullmatch(venue):
+            raise SettingsError(f"{name}: {venue!r} is not a venue's name")
         if not isinstance(symbol, str) or not SYMBOL.fullmatch(symbol):
-            raise SettingsError(f"instruments file {path}: {name}: {venue} = {symbol!r} is not a symbol")
+            raise SettingsError(f"{name}: {venue} = {symbol!r} is not a symbol")
     if not symbols:
-        raise SettingsError(f"instruments file {path}: {name} is listed on no venue")
+        raise SettingsError(f"{name} is listed on no venue")
     return Instrument(name, decimals[0], decimals[1], symbols)
+
+
+def _refuse_twins(found: Iterable[Instrument]) -> None:
+    """Refuse two instruments with one symbol at a venue: its frames could go to one of them only."""
+    owners: dict[tuple[str, str], str] = {}
+    for one in found:
+        for venue, symbol in one.symbols.items():
+            owner = owners.setdefault((venue, symbol), one.name)
+            if owner != one.name:
+                raise SettingsError(f"{owner} and {one.name} are both {symbol} on {venue}")
 
 
 def shard_of(instrument: str) -> int:
