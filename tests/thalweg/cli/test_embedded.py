@@ -53,7 +53,7 @@ def test_a_started_server_answers_on_port_and_socket_until_stopped(tmp_path: Pat
     port, unixsocket = embedded.free_port(), tmp_path / "redis.sock"
     server = embedded.start_server(port, tmp_path / "data", unixsocket)
     try:
-        by_port, by_socket = redis.Redis(port=port), redis.Redis(unix_socket_path=str(unixsocket))
+        by_port, by_socket = redis.Redis("127.0.0.1", port), redis.Redis(unix_socket_path=str(unixsocket))
         by_port.set("a", "1")
         assert by_socket.get("a") == b"1"
         assert by_port.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
