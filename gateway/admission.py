@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from collections.abc import Collection
-from urllib.parse import urlsplit
 
 from gateway.protocol import CONNECTIONS, CONNECTIONS_PER_IP, REQUESTS_BURST, REQUESTS_PER_S, Close
 
@@ -31,8 +30,8 @@ def origin_allowed(origin: str | None, host: str | None, allowed: Collection[str
         return loopback
     if origin in allowed:
         return True
-    parts = urlsplit(origin)
-    return parts.scheme in ("http", "https") and bool(host) and parts.netloc.lower() == str(host).lower()
+    scheme, _, address = origin.lower().partition("://")
+    return scheme in ("http", "https") and bool(host) and address == str(host).lower()
 
 
 class Doorkeeper:

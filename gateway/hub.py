@@ -137,6 +137,11 @@ class Hub:
         if not self._followed[key].followers:
             del self._followed[key], self._keys[topic]
 
+    @property
+    def following(self) -> int:
+        """How many topics somebody follows."""
+        return len(self._followed)
+
     def tick(self, number: int, now: Now) -> Mapping[Topic, Frame]:
         """Step every topic that is due and give the frames of those that have something to say."""
         self.listen(now)

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from gateway.channels import Channel
+from gateway.protocol import CHANNELS, FIRST_SUBSCRIBE_NS, Close
+from gateway.session import Session
+from gateway.topics import TradesTopic
+from tests.gateway.client import Message, RecordingWire
+from tests.gateway.test_topics import BOOK, LADDER, Scene
+
+
+class Talk:
+    """One client of a scene, request by request."""
+
+    def __init__(self) -> None:
+        self.scene = Scene()
+        self.wire = self.scene.wire
+        self.session: Session = self.scene.ticker.connect(self.wire)
+
+    def say(self, message: Message | str) -> list[Message]:
+        before = len(self.wire.reader.messages)
+        text = message if isinstance(message, str) else orjson.dumps(message).decode()
+        self.session.receive(text, self.scene.ticker.now)
+        return self.wire.reader.messages[before:]
+
+
+@pytest.fixture
+def talk() -> Talk:
+    return Talk()
+
+
+def test_the_first_message_says_who_speaks_and_what_the_limits_are(talk: Talk) -> None:
+    talk.session.greet("node-1", talk.scene.ticker.now)
+    (hello,) = talk.wire.reader.messages
+    assert (hello["t"], hello["v"], hello["node"], hello["auth"]) == ("hello", 1, "node-1", "none")
+    assert (hello["limits"]["channels"], hello["epoch"]) == (CHANNELS, talk.scene.maker.epoch)
+
+
+def test_a_subscription_succeeds_in_part(talk: Talk) -> None:
+    (ack,) = talk.say({"op": "subscribe", "id": 7, "ch": [BOOK, "book:nowhere:BTC-USDT", "status"], "depth": 12})
+    assert ack == {
+        "t": "ack",
+        "id": 7,
+        "ok": [BOOK, "status"],
+        "err": [{"ch": "book:nowhere:BTC-USDT", "code": 102, "msg": "unknown channel"}],
+        "granted": {"depth": 25, "rate_ms": 100},
+    }
+
+
+def test_the_answer_comes_before_the_first_data(talk: Talk) -> None:
+    talk.say({"op": "subscribe", "id": 1, "ch": [BOOK]})
+    talk.scene.tick()
+    assert [message["t"] for message in talk.wire.reader.messages] == ["ack", "snap"]
+
+
+def test_a_channel_is_subscribed_once(talk: Talk) -> None:
+    talk.say({"op": "subscribe", "id": 1, "ch": [BOOK]})
+    (ack,) = talk.say({"op": "subscribe", "id": 2, "ch": [BOOK, LADDER]})
+    assert (ack["ok"], ack["err"][0]["code"]) == ([LADDER], 105)
+
+
+def test_after_unsubscribing_nothing_more_comes(talk: Talk) -> None:
+    talk.say({"op": "subscribe", "id": 1, "ch": [BOOK]})
+    talk.scene.tick()
+    (ack,) = talk.say({"op": "unsubscribe", "id": 2, "ch": [BOOK, LADDER]})
+    assert (ack["ok"], ack["err"][0]["code"]) == ([BOOK], 113)
+    talk.scene.publish(talk.scene.maker.delta(20))
+    talk.scene.tick()
+    assert talk.wire.reader.messages[-1] == ack
+
+
+def test_a_depth_is_changed_by_subscribing_anew(talk: Talk) -> None:
+    talk.scene.publish(talk.scene.maker.delta(900))
+    talk.say({"op": "subscribe", "id": 1, "ch": [BOOK], "depth": 10})
+    talk.scene.tick()
+    talk.say({"op": "unsubscribe", "id": 2, "ch": [BOOK]})
+    talk.say({"op": "subscribe", "id": 3, "ch": [BOOK], "depth": 25})
+    talk.scene.tick()
+    assert [len(snap["b"]) for snap in talk.wire.reader.of("snap")] == [10, 20]
+
+
+def test_what_is_subscribed_can_be_listed(talk: Talk) -> None:
+    talk.say({"op": "subscribe", "id": 1, "ch": [BOOK, "status"]})
+    assert talk.say({"op": "list", "id": "x"}) == [{"t": "list", "id": "x", "ch": [BOOK, "status"]}]
+
+
+def test_the_counters_can_be_asked_for(talk: Talk) -> None:
+    talk.say({"op": "subscribe", "id": 1, "ch": [BOOK]})
+    talk.scene.tick()
+    talk.scene.publish(talk.scene.maker.delta(30), talk.scene.maker.delta(30))
+    talk.scene.tick()
+    (stats,) = talk.say({"op": "stats", "id": 2})
+    assert stats == {"t": "stats", "id": 2, "ch": {BOOK: {"from": 1, "to": 3, "merged": 2, "skipped": 0}}}
+
+
+def test_a_ping_is_answered_at_once(talk: Talk) -> None:
+    (pong,) = talk.say({"op": "ping", "id": 5, "c": 42})
+    assert pong == {"t": "pong", "id": 5, "c": 42, "srv": talk.scene.ticker.now.micros}
+
+
+def test_a_bad_request_is_answered_and_the_connection_stays(talk: Talk) -> None:
+    (error,) = talk.say({"op": "dance", "id": 5})
+    assert (error["t"], error["id"], error["code"], error["retry"]) == ("err", 5, 107, False)
+    assert talk.wire.closed is None
+
+
+def test_what_is_not_json_ends_the_connection(talk: Talk) -> None:
+    (error,) = talk.say("{")
+    assert (error["code"], talk.wire.closed) == (107, Close.BAD_FRAME)
+
+
+def test_a_flood_ends_the_connection(talk: Talk) -> None:
+    for n in range(21):
+        talk.say({"op": "ping", "id": n})
+    assert (len(talk.wire.reader.of("pong")), talk.wire.closed) == (20, Close.TOO_MANY_REQUESTS)
+    assert talk.say({"op": "subscribe", "id": 1, "ch": [BOOK]}) == []
+
+
+def test_a_connection_holds_so_many_channels(talk: Talk) -> None:
+    topic = TradesTopic(Channel("", "trades"), talk.scene.replica)
+    for n in range(CHANNELS):
+        talk.session.outbox.subscribe(str(n), topic)
+    (ack,) = talk.say({"op": "subscribe", "id": 1, "ch": [BOOK]})
+    assert ack["err"][0]["code"] == 106
+
+
+def test_who_asks_for_nothing_is_disconnected(talk: Talk) -> None:
+    talk.scene.tick(FIRST_SUBSCRIBE_NS // 100_000_000)
+    assert talk.wire.closed is None
+    talk.scene.tick(2)
+    assert talk.wire.closed is Close.NOTHING_SUBSCRIBED
+
+
+def test_topics_nobody_follows_are_given_up() -> None:
+    scene = Scene()
+    session = scene.ticker.connect(RecordingWire(), BOOK, LADDER)
+    other = scene.ticker.connect(RecordingWire(), BOOK)
+    session.leave()
+    scene.ticker.sessions.remove(session)
+    scene.publish(scene.maker.delta(30))
+    assert scene.hub.following == 1
+    other.leave()
+    assert scene.hub.following == 0
