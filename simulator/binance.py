@@ -11,7 +11,7 @@ from typing import Any
 
 from simulator.dialect import ABSORBED, Dialect, Reply, Trick
 from simulator.exchange import Exchange
-from simulator.texts import MILLISECOND_NS, SECOND_NS, padded
+from simulator.texts import MILLISECOND_NS, SECOND_NS, names, padded
 from simulator.topic import BOOK, TRADES, Client, Desk, Frame, Ping, Topic
 
 FIRST_UPDATE = 90_000_000_000
@@ -34,11 +34,11 @@ def _open(exchange: Exchange, client: Client, now: int) -> None:
     client.options["combined"] = path.startswith("/binance/stream")
     client.options |= {"pinged": now, "messages": 0, "second": 0}
     client.options["names"] = {}
-    names = path.removeprefix("/binance/ws").strip("/") if path.startswith("/binance/ws") else ""
+    streams = path.removeprefix("/binance/ws").strip("/") if path.startswith("/binance/ws") else ""
     for part in query.split("&"):
         key, _, value = part.partition("=")
-        names = value if key == "streams" else names
-    for name in filter(None, names.split("/")):
+        streams = value if key == "streams" else streams
+    for name in filter(None, streams.split("/")):
         _subscribe(exchange, client, name)
 
 
@@ -62,9 +62,9 @@ def _subscribe(exchange: Exchange, client: Client, name: str) -> None:
         topic.sequence = topic.sequence or desk.sequence
 
 
-def _refused(exchange: Exchange, client: Client, names: list[str], now: int) -> bool:
+def _refused(exchange: Exchange, client: Client, streams: list[str], now: int) -> bool:
     """Tell whether a fault refuses any of these streams."""
-    known = [stream for stream in (_stream(exchange, name) for name in names) if stream is not None]
+    known = [stream for stream in (_stream(exchange, name) for name in streams) if stream is not None]
     return any(kind == BOOK and exchange.refuses(desk, client, now) for desk, kind, _ in known)
 
 
@@ -90,21 +90,21 @@ def _receive(exchange: Exchange, client: Client, text: str, now: int) -> None:
 
 def _answer(exchange: Exchange, client: Client, request: dict[str, Any], now: int) -> dict[str, Any]:
     """Do what a control request says and give the answer."""
-    method, params, number = request.get("method"), request.get("params") or [], request.get("id")
+    method, params, number = request.get("method"), request.get("params"), request.get("id")
+    streams = names(params)
     result: Any = None
     if method == "SUBSCRIBE":
-        names = [str(name) for name in params]
-        if _refused(exchange, client, names, now):
+        if _refused(exchange, client, streams, now):
             return {"code": 0, "msg": "Service unavailable, try again", "id": number}
-        for name in names:
+        for name in streams:
             _subscribe(exchange, client, name)
     elif method == "UNSUBSCRIBE":
-        for name in params:
+        for name in streams:
             client.options["names"].pop(name, None)
             exchange.unsubscribe(client, name)
     elif method == "LIST_SUBSCRIPTIONS":
         result = list(client.options["names"])
-    elif method == "SET_PROPERTY" and len(params) == 2 and params[0] == "combined":
+    elif method == "SET_PROPERTY" and params in (["combined", True], ["combined", False]):
         client.options["combined"] = bool(params[1])
     elif method == "GET_PROPERTY" and params == ["combined"]:
         result = client.options["combined"]
@@ -215,8 +215,8 @@ def _weighed(
 
 def _exchange_info(exchange: Exchange, query: Mapping[str, str], now: int) -> bytes:
     """Describe the symbols asked for, or all."""
-    wanted = {query["symbol"]} if "symbol" in query else set(json.loads(query.get("symbols", "[]")))
-    symbols = [_symbol(desk) for desk in exchange.desks.values() if not wanted or desk.symbol in wanted]
+    wanted = {query["symbol"]} if "symbol" in query else None
+    symbols = [_symbol(desk) for desk in exchange.desks.values() if wanted is None or desk.symbol in wanted]
     limit = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000}
     info = {"timezone": "UTC", "serverTime": now // MILLISECOND_NS, "rateLimits": [limit], "exchangeFilters": [],
             "symbols": symbols}  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 
 from simulator.dialect import ABSORBED, GAP, Dialect, Reply, Trick
 from simulator.exchange import Exchange
-from simulator.texts import MILLISECOND_NS, SECOND_NS, padded, trimmed
+from simulator.texts import MILLISECOND_NS, SECOND_NS, names, padded, trimmed
 from simulator.topic import BOOK, TRADES, Client, Desk, Frame, Topic
 from simulator.window import View, difference, view
 
@@ -37,7 +37,7 @@ def _receive(exchange: Exchange, client: Client, text: str, now: int) -> None:
     elif operation == "subscribe":
         _subscribe(exchange, client, request, now)
     elif operation == "unsubscribe":
-        for name in request.get("args", []):
+        for name in names(request.get("args")):
             exchange.unsubscribe(client, name)
         _reply(exchange, client, request, True, "subscribe")
     else:
@@ -55,21 +55,21 @@ def _reply(exchange: Exchange, client: Client, request: Mapping[str, Any], succe
 
 def _subscribe(exchange: Exchange, client: Client, request: Mapping[str, Any], now: int) -> None:
     """Check all topics, subscribe to all, acknowledge, then show the books."""
-    names = [str(name) for name in request.get("args", [])]
-    if len(names) > MAX_ARGS:
+    topics = names(request.get("args"))
+    if len(topics) > MAX_ARGS:
         _reply(exchange, client, request, False, "args size >10")
         return
     wanted = {}
-    for name in names:
+    for name in topics:
         parsed = _parse(exchange, name)
         problem = _problem(exchange, client, name, parsed, now)
         if parsed is None or problem:
             _reply(exchange, client, request, False, f"error:{problem},topic:{name}")
             return
         wanted[name] = parsed
-    topics = [_join(exchange, client, name, *parsed, now) for name, parsed in wanted.items()]
+    joined = [_join(exchange, client, name, *parsed, now) for name, parsed in wanted.items()]
     _reply(exchange, client, request, True, "subscribe")
-    for topic in topics:
+    for topic in joined:
         if topic.kind == BOOK:
             exchange.send(client, _snapshot(exchange, topic, now).body)
 

@@ -12,7 +12,7 @@ from typing import Any
 from simulator.dialect import Dialect, Reply
 from simulator.exchange import Exchange
 from simulator.market import Trade
-from simulator.texts import MILLISECOND_NS, SECOND_NS, rfc3339, trimmed
+from simulator.texts import MILLISECOND_NS, SECOND_NS, names, rfc3339, trimmed
 from simulator.topic import BOOK, TRADES, Client, Desk, Frame, Topic
 from simulator.window import Changes
 
@@ -58,7 +58,7 @@ def _receive(exchange: Exchange, client: Client, text: str, now: int) -> None:
     elif request.get("channel") == "heartbeats":
         client.options["heartbeats"] = kind == "subscribe"
         _subscriptions(exchange, client, now)
-    elif request.get("channel") in CHANNELS:
+    elif str(request.get("channel")) in CHANNELS:
         _route(exchange, client, request, kind == "subscribe", now)
     else:
         _refuse(exchange, client, "channel is not supported")
@@ -71,7 +71,7 @@ def _refuse(exchange: Exchange, client: Client, text: str) -> None:
 
 def _route(exchange: Exchange, client: Client, request: dict[str, Any], wanted: bool, now: int) -> None:
     """Do a request for products; one unknown product fails all of it. Snapshots come before the answer."""
-    channel, products = request["channel"], request.get("product_ids", [])
+    channel, products = request["channel"], names(request.get("product_ids"))
     desks = [exchange.by_symbol.get(product) for product in products]
     known = [desk for desk in desks if desk is not None]
     if not products or len(known) < len(desks):

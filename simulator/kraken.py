@@ -13,7 +13,7 @@ from zlib import crc32
 from simulator.dialect import Dialect
 from simulator.exchange import Exchange
 from simulator.market import Trade
-from simulator.texts import MILLISECOND_NS, SECOND_NS, padded, rfc3339
+from simulator.texts import MILLISECOND_NS, SECOND_NS, names, padded, rfc3339
 from simulator.topic import BOOK, TRADES, Client, Frame, Topic
 from simulator.window import Changes, View, applied, difference, view
 
@@ -77,11 +77,11 @@ def _route(exchange: Exchange, client: Client, request: dict[str, Any], now: int
     if channel not in ("book", "trade"):
         answer = {"error": f"Unsupported channel {channel}", "method": method, "success": False}
         _reply(exchange, client, answer, request, now)
-    elif channel == "book" and depth not in DEPTHS:
+    elif channel == "book" and (isinstance(depth, bool) or depth not in DEPTHS):
         answer = {"error": "Subscription depth not supported", "method": method, "success": False}
         _reply(exchange, client, answer, request, now)
     else:
-        for symbol in params.get("symbol", []):
+        for symbol in names(params.get("symbol")):
             _one(exchange, client, request, symbol, now)
 
 

@@ -30,6 +30,7 @@ TURN_S = 0.005  # between two looks at the markets
 ORACLE_S = 0.025  # between two pushes of the oracle
 QUEUE_BYTES = 16 * 1024 * 1024  # unsent bytes at which a slow client is cut, as the venues do
 ORACLE_QUEUE_BYTES = 64 * 1024 * 1024
+OPEN_S = 2.0  # for a handshake; stopping waits for those under way
 CLOSE_S = 1.0  # for the peer to answer a close frame
 MAX_REQUEST = 64 * 1024
 
@@ -92,7 +93,8 @@ class Simulator:
         """
         async with serve(
             self._serve, address.host, address.port, process_request=self._respond, logger=_quiet_logger(),
-            compression=None, ping_interval=None, max_size=MAX_REQUEST, write_limit=QUEUE_BYTES, close_timeout=CLOSE_S,
+            compression=None, ping_interval=None, max_size=MAX_REQUEST, write_limit=QUEUE_BYTES,
+            open_timeout=OPEN_S, close_timeout=CLOSE_S,
         ) as server:  # fmt: skip
             if started is not None:
                 started(_address(server))

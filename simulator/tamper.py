@@ -29,6 +29,7 @@ class Armed:
     left: int
     lost: Frame | None = None
     held: Sendings = field(default_factory=list)
+    since: int = 0  # when the first frame was kept back
 
 
 class Tamper:
@@ -173,13 +174,15 @@ class Tamper:
             if reveals is not None and not reveals(frame, None):
                 self._send(topic, sendings)
             else:
-                armed.lost, armed.held = frame, sendings
+                armed.lost, armed.held, armed.since = frame, sendings, self._exchange.now
+            if self._exchange.dialect.numbered:  # the next frame of any topic shows it
+                self._note_topic(armed.fault, topic)
             return False
         shows = reveals is None or reveals(armed.lost, frame)
         self._send(topic, sendings + armed.held if shows else armed.held + sendings)
         armed.lost, armed.held = None, []
-        if shows:
-            self._note_topic(armed.fault, topic)
+        if shows and not self._exchange.dialect.numbered:
+            self._note_topic(armed.fault, topic, armed.since)
         return shows
 
     def _send(self, topic: Topic, sendings: Sendings) -> None:
@@ -211,7 +214,7 @@ class Tamper:
                 return True
         return False
 
-    def _note_topic(self, fault: Fault, topic: Topic) -> None:
+    def _note_topic(self, fault: Fault, topic: Topic, since: int | None = None) -> None:
         """Log a fault that happened to a frame; a numbered connection loses all its books by it."""
         names = [topic.desk.instrument]
         dialect = self._exchange.dialect
@@ -222,7 +225,7 @@ class Tamper:
             kind = Kind(GAP, "socket", kind.calm_s)
         elif fault.kind == "drop_trade" and not dialect.trade_ids:
             kind = Kind(UNDETECTABLE, kind.scope, kind.calm_s)
-        self._note(fault, names, self._exchange.now, kind)
+        self._note(fault, names, self._exchange.now if since is None else since, kind)
 
     def _note(self, fault: Fault, names: list[str], now: int, kind: Kind | None = None) -> None:
         """Log a fault and leave its books alone for a while."""

@@ -11,6 +11,11 @@ SECOND_NS = 1_000_000_000
 MILLISECOND_NS = 1_000_000
 
 
+def names(value: object) -> list[str]:
+    """Give the strings of a list that a client sent; anything else it may have sent instead is not there."""
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
 @lru_cache(maxsize=65_536)
 def padded(value: int, decimals: int) -> str:
     """Write a number of units with exactly this many decimals (1 to 8), trailing zeros kept.

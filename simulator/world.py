@@ -38,7 +38,7 @@ class World:
         Raises:
             SettingsError: no venue is left, or a venue is not simulated.
         """
-        chosen = tuple(venues) or tuple(DIALECTS)
+        chosen = tuple(venues) or tuple(venue for venue in DIALECTS if instruments.listings(venue))
         if set(chosen) - set(DIALECTS):
             unknown = ", ".join(sorted(set(chosen) - set(DIALECTS)))
             raise SettingsError(f"no such simulated venue: {unknown}; there are {', '.join(DIALECTS)}")

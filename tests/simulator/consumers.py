@@ -11,7 +11,7 @@ import struct
 import zlib
 from calendar import timegm
 from dataclasses import dataclass, field
-from decimal import Decimal
+from functools import lru_cache
 from time import strptime
 from typing import Any
 
@@ -20,14 +20,20 @@ Side = dict[int, int]
 
 
 def units(text: str) -> int:
-    value = Decimal(text) * 10**8
-    assert value == int(value), text
-    return int(value)
+    whole, _, fraction = text.partition(".")
+    assert whole.isdigit(), text
+    assert len(fraction) <= 8, text
+    return int(whole + fraction.ljust(8, "0"))
+
+
+@lru_cache
+def seconds(stamp: str) -> int:
+    return timegm(strptime(stamp, "%Y-%m-%dT%H:%M:%S"))
 
 
 def nanoseconds(stamp: str) -> int:
     whole, _, fraction = stamp.removesuffix("Z").partition(".")
-    return timegm(strptime(whole, "%Y-%m-%dT%H:%M:%S")) * 10**9 + int(fraction.ljust(9, "0"))
+    return seconds(whole) * 10**9 + int(fraction.ljust(9, "0"))
 
 
 @dataclass
@@ -49,8 +55,8 @@ class Book:
     def digest(self, depth: int = 200) -> int:
         bids, asks = self.best(depth)
         assert not bids or not asks or bids[0][0] < asks[0][0], "crossed"
-        packed = b"".join(struct.pack("<qq", *level) for level in [*bids, (-1, -1), *asks])
-        return zlib.crc32(packed)
+        flat = [number for level in (*bids, (-1, -1), *asks) for number in level]
+        return zlib.crc32(struct.pack(f"<{len(flat)}q", *flat))
 
 
 def put(side: Side, price: str, size: str) -> None:

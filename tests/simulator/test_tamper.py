@@ -98,7 +98,7 @@ def test_a_wrong_checksum_is_a_gap() -> None:
 def test_a_lost_trade_is_a_hole_in_the_ids(venue: str, field: str) -> None:
     live = Live(venue)
     live.fault("drop_trade")
-    live.run(8000)
+    live.run(5000)
     ids = [int(trade[field]) for trade in live.consumer.trades[live.symbol]]
     missing = set(range(ids[0], ids[-1] + 1)) - set(ids)
     assert len(missing) >= 1
