@@ -246,15 +246,24 @@ class Session:
             self._close(control.text or "the venue is closing the connection")
         elif control.sign is Sign.ACK and control.depth is not None:
             for asking in concerned:
-                asking.track.depth = control.depth
+                asking.track.grant(control.depth)
         elif control.sign is Sign.NACK:
             for asking in concerned:
                 asking.refused(control.text, ts_recv, now)
         elif control.sign is Sign.STATE and control.state is not None:
-            for asking in concerned:
-                asking.track.set_state(control.state, control.text, ts_recv)
-            if not control.symbols:
-                self._all_to(control.state, control.text, ts_recv)
+            tracks = [asking.track for asking in concerned] if control.symbols else self.tracks
+            for track in tracks:
+                self._change_state(track, control.state, control.text, ts_recv)
+
+    @staticmethod
+    def _change_state(track: Track, state: State, reason: str, ts_recv: int) -> None:
+        """A halt costs the book; its end asks for a new one."""
+        if state is State.HALTED and track.state is not State.DELISTED:
+            track.set_state(state, reason, ts_recv)
+            track.wants_book = False
+        elif state is State.SYNCING and track.state is State.HALTED:
+            track.set_state(state, reason, ts_recv)
+            track.wants_book = True
 
     def _ask(self, asking: Asking, ts_recv: int, now: int) -> None:
         """Ask for a whole book that is wanted and due: by REST, or by subscribing again."""

@@ -56,6 +56,7 @@ class Track:
         self.probing = False
         self.deaf = False
         self.touched = False
+        self._granted = False
         self._venue, self._rule, self._emit, self._tally = venue, rule, emit, tally
         self._held: deque[tuple[BookUpdate, int]] = deque()
         self._position: tuple[int | None, int | None, int | None] = (None, None, None)
@@ -133,6 +134,8 @@ class Track:
         """Put an admitted update into the book, verify it and emit it."""
         bids, asks = update.bids, update.asks
         if update.whole:
+            if update.depth is not None and not self._granted:
+                self.depth = update.depth
             self.book.load(bids, asks)
         else:
             self.book.apply(bids, asks)
@@ -207,6 +210,10 @@ class Track:
     def lost_trade(self, reason: str, ts_recv: int) -> None:
         """Tell that a trade could not be taken."""
         self._emit_status(ts_recv, f"trade refused: {reason}")
+
+    def grant(self, depth: int) -> None:
+        """Keep to the depth that the venue says it feeds."""
+        self.depth, self._granted = depth, True
 
     # --- state ----------------------------------------------------------------------------------
 

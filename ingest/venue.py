@@ -27,6 +27,7 @@ class BookUpdate:
 
     `shift`, for checksums over literal digits: the power of ten that turns units (price, size) into the digits the
     venue wrote, the largest of the update; -7 where it writes one place and units have eight.
+    `depth` of a whole book: the levels a side that the feed keeps, where the frame tells; an ACK's word goes first.
     """
 
     symbol: str
@@ -38,6 +39,7 @@ class BookUpdate:
     ts_event: int | None = None
     checksum: int | None = None
     shift: tuple[int, int] = (0, 0)
+    depth: int | None = None
 
 
 @dataclass(slots=True)
@@ -69,7 +71,8 @@ class Control:
     """A frame about the connection: an answer, a heartbeat, a notice.
 
     ACK and NACK name the symbols they are about where the venue says so; `depth` is the book depth an ACK grants.
-    STATE carries the state that the notice means for the symbols (all of them where none is named).
+    STATE carries the state that the notice means for the symbols (all of them where none is named): HALTED, or
+    SYNCING when a halt is over.
     """
 
     sign: Sign

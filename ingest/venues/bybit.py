@@ -29,6 +29,7 @@ from ingest.instants import from_milliseconds
 from ingest.sequence import Step
 from ingest.units import read_book, read_trade, step_places
 from ingest.venue import (
+    BookUpdate,
     Capability,
     Control,
     Decoded,
@@ -95,14 +96,14 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
     depth = rest.partition(".")[0]
     if depth not in BOOK_DEPTHS:
         return Decoded([Ignored(name_of(f"orderbook.{depth}"))])
-    return Decoded([_book(payload, scales)])
+    return Decoded([_book(payload, int(depth), scales)])
 
 
-def _book(payload: Object, scales: Scales) -> Message:
+def _book(payload: Object, depth: int, scales: Scales) -> Message:
     data = take_object(payload, "data")
     sequence = take_integer(data, "u")
     instant = take_integer(payload, "cts" if "cts" in payload else "ts")  # the matching engine's, else the gateway's
-    return read_book(
+    message = read_book(
         scales,
         take_text(data, "s"),
         whole=take_choice(payload, "type", WHOLE),
@@ -112,6 +113,9 @@ def _book(payload: Object, scales: Scales) -> Message:
         last=sequence,
         ts_event=from_milliseconds(instant),
     )
+    if isinstance(message, BookUpdate) and message.whole:
+        message.depth = depth
+    return message
 
 
 def _trade(trade: Object, scales: Scales) -> Message:

@@ -42,6 +42,7 @@ from thalweg.errors import DecodeError
 from thalweg.events import State, Taker
 
 DEPTH = 25  # 10 would leave nothing to step in when one of the checked ten goes
+DEPTHS = (10, 25, 100, 500, 1000)  # what the venue offers; a book that is not acknowledged is of the least that fits
 CHECKED = 10  # levels a side in the checksum
 AGAIN = 2  # `req_id` of asking for trades that we may have: its answer is not news, whatever its words
 PACE_S = 0.5  # the limit is not published; about one request a second is known to be well
@@ -108,6 +109,8 @@ def _book(entry: Object, whole: bool, scales: Scales) -> Message:
     if isinstance(message, BookUpdate):
         message.checksum = take_integer(entry, "checksum")
         message.shift = _shift(bids + asks, scales(symbol) or (0, 0))
+        if whole:
+            message.depth = next((depth for depth in DEPTHS if depth >= max(len(bids), len(asks))), None)
     return message
 
 
@@ -163,9 +166,8 @@ def _trade(entry: Object, history: bool, scales: Scales) -> Message:
 
 def _status(entry: Object) -> Message:
     """Read the trading engine's state: all but online means that nothing trades."""
-    if take_choice(entry, "system", SYSTEM):
-        return Control(Sign.ALIVE)
-    return Control(Sign.STATE, text=take_text(entry, "system"), state=State.HALTED)
+    state = State.SYNCING if take_choice(entry, "system", SYSTEM) else State.HALTED
+    return Control(Sign.STATE, text=take_text(entry, "system"), state=state)
 
 
 def _answer(payload: Object) -> Message:

@@ -294,6 +294,11 @@ def test_a_halt_is_told_and_closing_notices_close() -> None:
     desk = live(Desk())
     halt = {"kind": "control", "sign": "state", "state": "halted", "text": "maintenance"}
     assert kinds(desk.frame(halt)) == ["halted"]
+    desk.wait(0.5)
+    assert "resubscribe BTC" not in desk.sent
+    assert kinds(desk.frame(halt | {"state": "syncing", "text": "online"})) == ["syncing"]
+    desk.wait(0.1)
+    assert desk.sent[-1] == "resubscribe BTC"
     desk.frame({"kind": "control", "sign": "closing", "text": "shutdown"})
     assert desk.closed == ["shutdown"]
 

@@ -23,6 +23,7 @@ def test_books_are_whole_or_steps_and_carry_the_matching_engines_time_where_ther
         first=177400506,
         last=177400506,
         ts_event=1687940967460 * MS,
+        depth=50,
     )
     assert delta == book(
         "BTCUSDT",
@@ -33,7 +34,9 @@ def test_books_are_whole_or_steps_and_carry_the_matching_engines_time_where_ther
         last=177400507,
         ts_event=1687940967484 * MS,
     )
-    assert restarted == book("BTCUSDT", True, [], [[3024960, 120000000]], first=1, last=1, ts_event=1687940967586 * MS)
+    assert restarted == book(
+        "BTCUSDT", True, [], [[3024960, 120000000]], first=1, last=1, ts_event=1687940967586 * MS, depth=50
+    )
 
 
 def test_every_trade_of_a_frame_is_kept_in_order_with_its_text_id() -> None:

@@ -29,6 +29,7 @@ def test_books_carry_their_checksum_and_how_far_units_are_from_the_digits() -> N
         ts_event=T + 850_112_000,
         checksum=2439117997,
         shift=(-1, 0),
+        depth=10,
     )
     assert delta == book(
         "BTC/USD",
@@ -40,7 +41,7 @@ def test_books_carry_their_checksum_and_how_far_units_are_from_the_digits() -> N
         shift=(-1, 0),
     )
     assert odd == book(
-        "BTC/USD", True, [[6280700, 500000000]], [[6280710, 1]], ts_event=None, checksum=0, shift=(-1, 0)
+        "BTC/USD", True, [[6280700, 500000000]], [[6280710, 1]], ts_event=None, checksum=0, shift=(-1, 0), depth=10
     )
 
 
@@ -88,7 +89,7 @@ def test_trades_are_the_takers_and_a_snapshot_is_history() -> None:
 
 def test_control_frames() -> None:
     assert decoded(VENUE, *frames("kraken", "control")) == [
-        Control(Sign.ALIVE),
+        Control(Sign.STATE, text="online", state=State.SYNCING),
         Control(Sign.STATE, text="maintenance", state=State.HALTED),
         Control(Sign.ALIVE),
         Control(Sign.ALIVE),
