@@ -15,7 +15,7 @@ One XREAD waits on all streams of a reader: fine for a few dozen on one server, 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -121,7 +121,7 @@ class Cursor:
 
 async def follow(
     link: RedisLink, streams: Sequence[tuple[str, str]], *, whole: bool = False, wait: bool = True
-) -> AsyncIterator[Item]:
+) -> AsyncGenerator[Item, None]:
     """Read input streams on and on, each in its order.
 
     Args:
@@ -151,7 +151,7 @@ async def follow(
 
 async def follow_publications(
     link: RedisLink, instruments: Iterable[str], *, wait: bool = True
-) -> AsyncIterator[OutItem]:
+) -> AsyncGenerator[OutItem, None]:
     """Read `out:` streams on and on from the oldest record that is kept; arguments and errors as `follow`.
 
     Raises:
@@ -205,7 +205,7 @@ async def _join(link: RedisLink, names: dict[str, tuple[str, str]], cursors: dic
 
 async def _read(
     link: RedisLink, cursors: dict[str, Cursor], *, wait: bool
-) -> AsyncIterator[tuple[str, list[_Raw | Regressed]]]:
+) -> AsyncGenerator[tuple[str, list[_Raw | Regressed]], None]:
     """XREAD all streams from their cursors, which the caller moves; give what came by stream."""
     words: list[str | bytes | int] = ["XREAD", "COUNT", MAX_ENTRIES, *(("BLOCK", BLOCK_MS) if wait else ()), "STREAMS"]
     idle = 0
