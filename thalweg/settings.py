@@ -7,7 +7,7 @@
 | `THALWEG_VENUES` | all | comma-separated venues to run and to show |
 | `THALWEG_ONLY` | all | comma-separated instruments to run and to show |
 | `THALWEG_RETENTION_S` | 120 | seconds of history kept in every stream |
-| `THALWEG_SNAPSHOT_S` | 30 | at most this long between in-stream snapshots of a live book |
+| `THALWEG_SNAPSHOT_S` | 30, at most half the retention | at most this long between in-stream snapshots of a live book |
 | `THALWEG_STREAM_CAP` | 200000 | entries of one stream, whatever the retention |
 | `THALWEG_<VENUE>_WS`, `THALWEG_<VENUE>_REST` | the venue's own | where the venue is (simulator, proxy) |
 | `THALWEG_HOST`, `THALWEG_PORT` | 127.0.0.1, 8080 | where the gateway listens |
@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from thalweg.errors import SettingsError
 from thalweg.instruments import Instruments, load_instruments
@@ -62,13 +63,13 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     instruments = load_instruments(Path(path) if path else None)
     instruments = instruments.only(_names(get(PREFIX + "ONLY")), _names(get(PREFIX + "VENUES")))
     report = get(PREFIX + "REPORT")
-    snapshot_s = _positive(environ, "SNAPSHOT_S", 30.0)
     retention_s = _positive(environ, "RETENTION_S", 120.0)
+    snapshot_s = _positive(environ, "SNAPSHOT_S", min(30.0, retention_s / 2))
     if snapshot_s > retention_s / 2:
         raise SettingsError(
             f"{PREFIX}SNAPSHOT_S ({snapshot_s:g}) must be at most half of {PREFIX}RETENTION_S ({retention_s:g})"
         )
-    log = get(PREFIX + "LOG", "text")
+    log = get(PREFIX + "LOG") or "text"
     if log not in ("text", "json"):
         raise SettingsError(f"{PREFIX}LOG must be text or json, not {log!r}")
     return Settings(
@@ -76,9 +77,9 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         redis_url=get("REDIS_URL") or "redis://127.0.0.1:6379/0",
         retention_s=retention_s,
         snapshot_s=snapshot_s,
-        stream_cap=int(_positive(environ, "STREAM_CAP", 200_000)),
+        stream_cap=_whole(environ, "STREAM_CAP", 200_000, range(1, 10**12)),
         host=get(PREFIX + "HOST") or "127.0.0.1",
-        port=_port(get(PREFIX + "PORT") or "8080"),
+        port=_whole(environ, "PORT", 8080, range(65536)),
         origins=tuple(_names(get(PREFIX + "ORIGINS")) or ()),
         hosts=tuple(_names(get(PREFIX + "HOSTS")) or ("127.0.0.1", "localhost", "[::1]")),
         report=Path(report) if report else None,
@@ -89,25 +90,24 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
 
 def _names(text: str | None) -> list[str] | None:
     """Give the parts of a comma-separated list; `None` where nothing is said."""
-    return [part.strip() for part in text.split(",") if part.strip()] if text else None
+    return [part.strip() for part in (text or "").split(",") if part.strip()] or None
 
 
 def _positive(environ: Mapping[str, str], name: str, default: float) -> float:
     text = environ.get(PREFIX + name)
     if not text:
         return default
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e12:
-        raise SettingsError(f"{PREFIX}{name} must be a number above 0, not {text!r}")
-    return value
+    if not (text.isascii() and text.replace(".", "", 1).isdigit() and 0 < float(text) < 1e12):
+        raise SettingsError(f"{PREFIX}{name} must be a number above 0, not {text[:40]!r}")
+    return float(text)
 
 
-def _port(text: str) -> int:
-    if not text.isdigit() or not 0 <= int(text) <= 65535:
-        raise SettingsError(f"{PREFIX}PORT must be 0 to 65535, not {text!r}")
+def _whole(environ: Mapping[str, str], name: str, default: int, allowed: range) -> int:
+    text = environ.get(PREFIX + name)
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(allowed[-1])) and int(text) in allowed):
+        raise SettingsError(f"{PREFIX}{name} must be {allowed[0]} to {allowed[-1]}, not {text[:40]!r}")
     return int(text)
 
 
@@ -118,8 +118,17 @@ def _endpoints(environ: Mapping[str, str]) -> dict[tuple[str, str], str]:
         venue, _, kind = name.removeprefix(PREFIX).lower().rpartition("_")
         if not name.startswith(PREFIX) or kind not in ("ws", "rest") or not venue or not url:
             continue
-        schemes = ("ws://", "wss://") if kind == "ws" else ("http://", "https://")
-        if not url.startswith(schemes):
-            raise SettingsError(f"{name} must begin with {' or '.join(schemes)}, not {url!r}")
+        schemes = ("ws", "wss") if kind == "ws" else ("http", "https")
+        if not _leads_somewhere(url, schemes):
+            raise SettingsError(f"{name} must be {' or '.join(f'{one}://host' for one in schemes)}, not {url[:80]!r}")
         found[venue, kind] = url.rstrip("/")
     return found
+
+
+def _leads_somewhere(url: str, schemes: tuple[str, ...]) -> bool:
+    """Whether a URL has one of the schemes, a host, and a port that can be one where it names any."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
