@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from thalweg.cli.simulator import command
+import sys
+
+from thalweg.cli import main
 
 if __name__ == "__main__":
-    command()
+    main(["simulator", *sys.argv[1:]], prog_name="thalweg")

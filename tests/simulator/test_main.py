@@ -30,9 +30,11 @@ def test_it_says_where_it_listens_and_stops_when_told(number: signal.Signals) ->
     with started("--port", "0") as process:
         assert process.stdout is not None
         address = json.loads(process.stdout.readline())
-        with socket.create_connection((address["host"], address["port"]), WAIT_S):
-            process.send_signal(number)
-            out, err = process.communicate(timeout=WAIT_S)
+        with socket.create_connection((address["host"], address["port"]), WAIT_S) as client:
+            client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert client.recv(100).startswith(b"HTTP/1.1 404")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=WAIT_S)
     assert (process.returncode, out, err) == (0, "", "")
 
 

@@ -6,11 +6,14 @@ import json
 import os
 import sys
 from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
 
 import click
 
-from thalweg.errors import SettingsError
 from thalweg.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from simulator.service import Address
 
 
 @click.command(name="simulator")
@@ -36,7 +39,15 @@ def command(
     rest_latency: float,
     json_log: bool,
 ) -> None:
-    """Serve fake venues that speak the real protocols on loopback."""
+    """Serve fake venues that speak the real protocols on loopback.
+
+    Once it listens it prints its address as one JSON line. `docs/simulator.md` describes the control and oracle
+    sockets and the fault scripts.
+
+    Examples:
+      thalweg simulator --rate 3000 --faults default
+      thalweg simulator --venues kraken --instruments BTC-USD --seconds 60
+    """
     from simulator.service import Address, Options, simulate
     from thalweg.service import run_service
 
@@ -45,16 +56,13 @@ def command(
         options = Options(rate, seed, faults, tuple(_names(venues) or ()), seconds, rest_latency)
         await simulate(chosen, options, Address(host, port), _say)
 
-    try:
-        settings = load_settings(os.environ)
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from error
+    settings = load_settings(os.environ)
     sys.exit(run_service("simulator", main, replace(settings, log="json") if json_log else settings))
 
 
-def _say(address: object) -> None:
+def _say(address: Address) -> None:
     """Print where it listens, as JSON for whoever started it."""
-    click.echo(json.dumps(asdict(address)))  # type: ignore[call-overload]
+    click.echo(json.dumps(asdict(address)))
 
 
 def _names(text: str | None) -> list[str] | None:
