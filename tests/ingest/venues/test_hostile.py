@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.venue import BookUpdate, Control, Decoded, Ignored, Refused, TradeUpdate, Venue
+from ingest.venue import BookUpdate, Control, Decoded, Ignored, Refused, Sign, TradeUpdate, Venue
 from ingest.venues import VENUES
 from tests.ingest.venues.shapes import FRAMES, scales
 from thalweg.errors import DecodeError
@@ -159,3 +159,30 @@ def test_sixteen_mebibytes_of_nothing_are_refused_or_ignored(venue: Venue) -> No
     size = 16 * 2**20
     attempt(venue, b'{"channel":"' + b"x" * size + b'"}')
     attempt(venue, b"[" * size)
+
+
+@pytest.mark.parametrize("level", ['"12"', '{"1":1,"2":2}', '["1"]', '["1","2","3"]', "null", "5"])
+@pytest.mark.parametrize("name", ["binance", "bybit"])
+def test_a_level_is_a_pair_and_nothing_that_could_be_taken_for_one(name: str, level: str) -> None:
+    spoilt = {"binance": b'["62801.10000000","0.41230000"]', "bybit": b'["30245.40","0.224"]'}[name]
+    frame = next(seed for seed in SEEDS[name] if spoilt in seed)
+    with pytest.raises(DecodeError):
+        VENUES[name].decode(frame.replace(spoilt, level.encode()), scales)
+
+
+@pytest.mark.parametrize("number", [b"-1", b"true", b"1.0", b'"7"', b"null", b"9223372036854775808", b"1" * 30])
+@pytest.mark.parametrize(("name", "key"), [("binance", b'"u":'), ("bybit", b'"u":'), ("coinbase", b'"sequence_num":')])
+def test_a_sequence_is_an_integer_that_fits(name: str, key: bytes, number: bytes) -> None:
+    before, _, after = next(seed for seed in SEEDS[name] if key in seed).partition(key)
+    rest = after.lstrip(b"0123456789")
+    VENUES[name].decode(before + key + b"9223372036854775807" + rest, scales)
+    with pytest.raises(DecodeError):
+        VENUES[name].decode(before + key + number + rest, scales)
+
+
+def test_a_venues_words_are_cut_and_made_printable() -> None:
+    frame = (
+        b'{"error":"a\\n\\u001b[31m\\ud800' + b"x" * 500 + b'","method":"subscribe","success":false,"symbol":"\\ud800"}'
+    )
+    (message,) = VENUES["kraken"].decode(frame, scales).messages
+    assert message == Control(Sign.NACK, (), ("a??[31m?" + "x" * 500)[:120])
