@@ -216,7 +216,7 @@ def subscribe(socket: Any, *channels: str, **options: Any) -> Reader:
 
 def test_a_client_follows_a_book_over_any_server(site: Site) -> None:
     with site.client.websocket_connect(STREAM, subprotocols=[SUBPROTOCOL]) as socket:
-        assert socket.accepted_subprotocol == SUBPROTOCOL
+        assert str(socket.accepted_subprotocol) == SUBPROTOCOL
         reader = subscribe(socket, BOOK, "status", depth=10)
         site.gateway.hub.replicas["BTC-USDT"].receive(site.maker.delta(100), now().wall)
         while not reader.of("d"):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -53,9 +54,9 @@ def expected_book(maker: Maker, venue: str, depth: int) -> list[list[list[str]]]
     return [[[format_fixed(price, 2), format_fixed(size, 8)] for price, size in side] for side in sides]
 
 
-def expected_ladder(maker: Maker, depth: int) -> list[list[list[object]]]:
+def expected_ladder(maker: Maker, depth: int) -> list[list[list[Any]]]:
     """The ladder by dicts and a sort: what `merge_side` must agree with."""
-    sides = []
+    sides: list[list[list[Any]]] = []
     for side in (0, 1):
         merged: dict[int, dict[str, int]] = {}
         for venue in VENUES:
