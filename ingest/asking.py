@@ -54,7 +54,7 @@ class Asking:
         if self._refusals >= REFUSALS_MAX:
             self.give_up(f"refused: {text}"[:80], ts_recv, now)
         else:
-            self.track.wants_book = True
+            self.track.wants_book = self.track.deaf = True
             self.postpone(now)
 
     def give_up(self, reason: str, ts_recv: int, now: int) -> None:

@@ -113,8 +113,6 @@ class Decoding:
             return [e for s in fed for e in s.book_fetched(symbol, line.data, line.ts, line.ts).events]
         return []
 
-    # --- output ---------------------------------------------------------------------------------
-
     def _format(self, event: Event) -> bytes:
         """Give an event as one JSON line, numbers as exact decimal text."""
         one = self._listings.by_name[event.instrument]

@@ -8,21 +8,19 @@ Monotonic instants are `now`, wall instants `ts_recv`, both in nanoseconds.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 
 from ingest.asking import SECOND, Asking
 from ingest.backoff import Uniform
 from ingest.effects import Effects
+from ingest.liveness import Liveness
+from ingest.rota import Rota
 from ingest.tally import Tally
 from ingest.track import Track
 from ingest.venue import BookUpdate, Control, Ignored, Listing, Message, Refused, Sign, TradeUpdate, Venue
 from thalweg.errors import DecodeError
 from thalweg.events import Event, State
 from thalweg.instruments import Instrument
-
-BAD_FRAMES_MAX = 20  # a minute; more cost the connection
-BAD_WINDOW_NS = 60 * SECOND
 
 
 class Session:
@@ -46,14 +44,12 @@ class Session:
     ) -> None:
         """Make a track for each listing known so far."""
         self._venue, self._listings, self._tally, self._uniform = venue, listings, tally, uniform
-        self._snapshot_ns = snapshot_ns
+        self._liveness = Liveness(venue.keepalive, venue.max_age_s)
+        self._rota = Rota(snapshot_ns)
         self._effects = Effects()
         self._asking: dict[str, Asking] = {}
         self._open = False
-        self._frame_at = self._ping_at = self._opened_at = 0
         self._sequence: int | None = None
-        self._bad: deque[int] = deque(maxlen=BAD_FRAMES_MAX)
-        self._snapshots: deque[tuple[int, Track]] = deque()
         for symbol in listings:
             self._find(symbol)
 
@@ -67,14 +63,10 @@ class Session:
         """How many updates wait for their whole book."""
         return sum(track.held for track in self.tracks)
 
-    # --- what happens ---------------------------------------------------------------------------
-
     def connected(self, ts_recv: int, now: int) -> Effects:
         """A new connection: nothing of the old one holds; subscribe to all."""
         self._open, self._sequence = True, None
-        self._frame_at = self._ping_at = self._opened_at = now
-        self._bad.clear()
-        self._snapshots.clear()
+        self._liveness.opened(now)
         wanted = [symbol for symbol, asking in self._asking.items() if not asking.resting(now)]
         for symbol in wanted:
             self._asking[symbol].subscribed(ts_recv, now, by_rest=self._venue.rest_snapshot is not None)
@@ -99,13 +91,15 @@ class Session:
     def frame(self, data: bytes, ts_recv: int, now: int) -> Effects:
         """Take one frame."""
         self._tally.frames += 1
-        self._frame_at = now
+        self._liveness.frame(now)
         try:
             if len(data) > self._venue.max_frame:
                 raise DecodeError(f"{len(data)} bytes")
             decoded = self._venue.decode(data, self._scales)
         except DecodeError:
-            self._count_bad(now)
+            self._tally.bad_frames += 1
+            if self._liveness.too_bad(now):
+                self._close("too many bad frames")
             return self._take()
         if self._in_sequence(decoded.connection_sequence, ts_recv):
             for message in decoded.messages:
@@ -155,27 +149,16 @@ class Session:
     def tick(self, ts_recv: int, now: int) -> Effects:
         """Let time pass; call a few times a second."""
         if self._open:
-            keepalive = self._venue.keepalive
-            if now - self._frame_at > keepalive.silence_s * SECOND:
-                self._close("socket silent")
-            elif self._venue.max_age_s and now - self._opened_at > self._venue.max_age_s * SECOND:
-                self._close("planned rotation")
-            if keepalive.ping and now - self._ping_at > keepalive.every_s * SECOND:
-                self._ping_at = now
-                self._effects.send.append(keepalive.ping)
+            if reason := self._liveness.why_close(now):
+                self._close(reason)
+            if ping := self._liveness.ping(now):
+                self._effects.send.append(ping)
             for asking in self._asking.values():
                 asking.track.check(ts_recv, now)
                 self._ask(asking, ts_recv, now)
-        self._make_snapshots(ts_recv, now)
+        for track in self._rota.due(self.tracks, now):
+            track.periodic(ts_recv)
         return self._take()
-
-    # --- frames ---------------------------------------------------------------------------------
-
-    def _count_bad(self, now: int) -> None:
-        self._tally.bad_frames += 1
-        self._bad.append(now)
-        if len(self._bad) == BAD_FRAMES_MAX and now - self._bad[0] < BAD_WINDOW_NS:
-            self._close("too many bad frames")
 
     def _in_sequence(self, sequence: int | None, ts_recv: int) -> bool:
         """Check the connection's own sequence; a jump costs every book of the connection."""
@@ -282,18 +265,6 @@ class Session:
         for track in self.tracks:
             if track.state is not State.DELISTED:
                 track.set_state(state, reason, ts_recv)
-
-    # --- the rest -------------------------------------------------------------------------------
-
-    def _make_snapshots(self, ts_recv: int, now: int) -> None:
-        """Emit in-stream snapshots, spread over the period so that they do not come all at once."""
-        if len(self._snapshots) != len(self._asking):
-            step = self._snapshot_ns // max(len(self._asking), 1)
-            self._snapshots = deque((now + (k + 1) * step, track) for k, track in enumerate(self.tracks))
-        while self._snapshots and self._snapshots[0][0] <= now:
-            due, track = self._snapshots.popleft()
-            track.periodic(ts_recv)
-            self._snapshots.append((max(due + self._snapshot_ns, now), track))
 
     def _scales(self, symbol: str) -> tuple[int, int] | None:
         asking = self._find(symbol)

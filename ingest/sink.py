@@ -98,8 +98,6 @@ class Sink:
         except TimeoutError:
             LOG.warning("%s shard %d: %d events not appended", self._venue.name, self._shard, self.held)
 
-    # --- epochs ---------------------------------------------------------------------------------
-
     async def _begin_epoch(self) -> Numbering:
         """Open a new epoch in every stream of the shard, then settle what was in flight in older ones."""
         await self._link.connect()
@@ -166,8 +164,6 @@ class Sink:
             self._tally.dropped["redis_down"] += spare
         self._pending = trades
         self._bridge_due = True
-
-    # --- flushing -------------------------------------------------------------------------------
 
     async def _flush(self, numbering: Numbering) -> None:
         """Send what is queued, or a sign of life, and trim about once a second."""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ingest.cadence import Cadence
+from ingest.misses import Misses
 from ingest.sequence import Rule, Verdict
 from ingest.tally import Tally
 from ingest.tape import Tape
@@ -24,8 +25,6 @@ from thalweg.instruments import Instrument
 
 HELD_MAX = 2_000  # updates waiting for a whole book: 200 s at ten a second; more means it never comes
 CROSSED_NS = 1_000_000_000  # a book crossed for longer is wrong, not mid-batch
-MISSES = 3  # checksum misses within `MISS_NS` that mean the checksum itself is not to be trusted
-MISS_NS = 60_000_000_000
 
 _DROPS = {
     Verdict.BEFORE_SNAPSHOT: "before_snapshot",
@@ -63,7 +62,7 @@ class Track:
         self._cadence = Cadence()
         self._tape = Tape()
         self._crossed_at: int | None = None
-        self._misses: deque[int] = deque(maxlen=MISSES)
+        self._misses = Misses()
 
     @property
     def held(self) -> int:
@@ -74,8 +73,6 @@ class Track:
     def sequence(self) -> int | None:
         """The venue sequence of the last update in the book."""
         return self._position[1]
-
-    # --- the book -------------------------------------------------------------------------------
 
     def update(self, update: BookUpdate, ts_recv: int, now: int, *, fetched: bool = False) -> None:
         """Take one update of the venue; `fetched` if it was asked for apart from the feed."""
@@ -166,8 +163,7 @@ class Track:
         self._tally.checksums_bad += 1
         if self.flags & Flag.UNVERIFIED:
             return True
-        self._misses.append(now)
-        if len(self._misses) == MISSES and now - self._misses[0] < MISS_NS:
+        if self._misses.too_many(now):
             self.flags |= Flag.UNVERIFIED
         self.lose("checksum", ts_recv)
         return False
@@ -191,8 +187,6 @@ class Track:
             self._crossed_at = now if crossed else None
             self._emit_status(ts_recv)
 
-    # --- trades ---------------------------------------------------------------------------------
-
     def trade(self, trade: TradeUpdate, ts_recv: int) -> None:
         """Take one trade: repeats are dropped, a hole in ids that step by one is told in the stream."""
         self._tally.decoded += 1
@@ -214,8 +208,6 @@ class Track:
     def grant(self, depth: int) -> None:
         """Keep to the depth that the venue says it feeds."""
         self.depth, self._granted = depth, True
-
-    # --- state ----------------------------------------------------------------------------------
 
     def lose(self, reason: str, ts_recv: int) -> None:
         """The book can't be trusted: stale until a whole book comes, which is asked for."""
@@ -258,9 +250,7 @@ class Track:
     def forgive(self) -> None:
         """Trust checksums again, on a new connection."""
         self.flags &= ~Flag.UNVERIFIED
-        self._misses.clear()
-
-    # --- entries that ingest makes --------------------------------------------------------------
+        self._misses.forgive()
 
     def periodic(self, ts_recv: int) -> None:
         """Emit the whole book as it stands, so that late readers can join; only of a live book."""

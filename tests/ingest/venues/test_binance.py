@@ -6,11 +6,14 @@ import json
 
 import pytest
 
+from ingest.session import Session
+from ingest.tally import Tally
 from ingest.venue import Control, Ignored, Listing, Refused, Sign, TradeUpdate
 from ingest.venues.binance import VENUE
 from tests.ingest.venues.shapes import MS, book, decoded, frames, plain, scales
 from thalweg.errors import DecodeError
 from thalweg.events import Taker
+from thalweg.instruments import Instrument
 
 
 def test_a_delta_spans_its_update_ids() -> None:
@@ -131,3 +134,13 @@ def test_an_unknown_symbol_is_refused_and_odd_text_does_not_travel() -> None:
     assert decoded(VENUE, frame.replace(b"BTCUSDT", "币安".encode())) == [Refused(None, "book", "unknown_symbol")]
     trade = frames("binance", "trade")[1]
     assert decoded(VENUE, trade.replace(b"BTCUSDT", b"X" * 41)) == [Refused(None, "trade", "unknown_symbol")]
+
+
+def test_a_refused_subscription_is_made_again_and_not_only_the_book_fetched() -> None:
+    instrument = Instrument("BTC-USDT", 8, 8, {"binance": "BTCUSDT"})
+    session = Session(VENUE, {"BTCUSDT": instrument}, Tally(), lambda: 1.0)
+    session.connected(0, 0)
+    session.frame(b'{"code":0,"msg":"Service unavailable","id":"BTCUSDT"}', 1, 1)
+    effects = session.tick(2, 60 * 10**9)
+    assert effects.fetch == ["BTCUSDT"]
+    assert [json.loads(text)["method"] for text in effects.send[-2:]] == ["UNSUBSCRIBE", "SUBSCRIBE"]

@@ -35,7 +35,7 @@ def test_books_are_whole_or_steps_and_carry_the_matching_engines_time_where_ther
         ts_event=1687940967484 * MS,
     )
     assert restarted == book(
-        "BTCUSDT", True, [], [[3024960, 120000000]], first=1, last=1, ts_event=1687940967586 * MS, depth=200
+        "BTCUSDT", True, [], [[3024960, 120000000]], first=1, last=1, ts_event=1687940967586 * MS, depth=50
     )
 
 
