@@ -34,6 +34,9 @@ Part = tuple[int, Entries]
 class Ladder:
     """One instrument: its venues' books, the views last published, and the batch at hand.
 
+    `seq` is that of the last publication made, `confirmed` of the last the server has confirmed, `first` of the
+    process's first: sequences are dense, so they count the publications.
+
     `waits` holds, for each entry of the batch that came straight through, how long it was on its way through the
     stream. Snapshots that ingest made, status and open entries and entries older than `live_since` are left out of
     it and of the stamps: they were not on their way from a venue just now.
@@ -41,14 +44,27 @@ class Ladder:
 
     __slots__ = (
         *("_buffer", "_keyed_at", "_kind", "_oldest", "_runs", "_since_key", "_touched", "_trades", "_views"),
-        *("batch", "books", "changes", "epoch", "instrument", "live_since", "quote", "seq", "settled", "waits"),
+        *(
+            "batch",
+            "books",
+            "changes",
+            "epoch",
+            "confirmed",
+            "first",
+            "instrument",
+            "live_since",
+            "quote",
+            "seq",
+            "settled",
+            "waits",
+        ),
     )
 
     def __init__(self, instrument: Instrument, venues: Iterable[str]) -> None:
         """Start with empty books."""
         self.instrument = instrument
         self.books = [VenueBook(instrument, venue) for venue in venues]
-        self.epoch = self.seq = self.live_since = 0
+        self.epoch = self.seq = self.first = self.confirmed = self.live_since = 0
         self.settled = Counters()
         self.quote = Quote()
         self._views: list[list[Levels]] = [[NO_LEVELS, NO_LEVELS] for _ in self.books]
@@ -102,6 +118,22 @@ class Ladder:
         if self._oldest is None or event.ts_recv < self._oldest[0]:
             self._oldest = (event.ts_recv, event.ts_event, ts_append)
 
+    def stand_at(self, seq: int) -> None:
+        """Begin an epoch: the server has given `seq` to the record that opened it."""
+        self.seq = self.first = self.confirmed = seq
+
+    def succeed(self, before: Ladder, *, landed: bool) -> None:
+        """Go on counting where the ladder of an earlier epoch stopped; `landed`: the server got its last batch."""
+        self.first = before.first
+        self.settled.add(before.settled)
+        if landed:
+            self.settled.add(before.batch)
+
+    @property
+    def published(self) -> int:
+        """Publications of this process that the server has confirmed."""
+        return self.confirmed - self.first + 1 if self.confirmed else 0
+
     @property
     def pending(self) -> int:
         """Entries read that are in no publication the server has confirmed."""
@@ -109,7 +141,7 @@ class Ladder:
 
     def counts(self) -> Counters:
         """Give the counts; an entry counts as covered once the server has confirmed its publication."""
-        counts = replace(self.batch, covered=0, published=0)
+        counts = replace(self.batch, covered=0)
         counts.add(self.settled)
         return counts
 
@@ -160,7 +192,6 @@ class Ladder:
             stamps = Stamps(ts_event, ts_recv, ts_append, ts_read, ts_applied, ts_merged)
         runs = np.array(self._runs, dtype=np.int64) if self._runs else NO_RUNS
         self.batch.covered += sum(last - first + 1 for _, _, first, last in self._runs)
-        self.batch.published += 1
         return self._record(kind, stamps, runs)
 
     def opening(self) -> Publication:
@@ -190,6 +221,7 @@ class Ladder:
         self._since_key += 1
         if self._kind is Kind.KEY:
             self._keyed_at, self._since_key = now_ns, 0
+        self.confirmed = self.seq
         self.settled.add(self.batch)
         self._begin_batch()
 

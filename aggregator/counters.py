@@ -11,7 +11,7 @@ class Counters:
     """Entries by what became of them; one entry is one unit.
 
     `lapped` are holes found in n, `unreadable` entries that are not in our layout, `covered` the entries in the
-    runs of publications, `published` the publications themselves.
+    runs of publications.
     """
 
     read: int = 0
@@ -22,7 +22,6 @@ class Counters:
     not_live: int = 0
     unreadable: int = 0
     covered: int = 0
-    published: int = 0
 
     def add(self, other: Counters) -> None:
         """Add another's counts to these."""
@@ -34,7 +33,6 @@ class Counters:
         self.not_live += other.not_live
         self.unreadable += other.unreadable
         self.covered += other.covered
-        self.published += other.published
 
     def violations(self, pending: int) -> list[str]:
         """Give the equations that do not hold, as text.

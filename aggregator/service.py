@@ -17,13 +17,12 @@ import contextlib
 import logging
 import random
 from collections.abc import Sequence
-from typing import Any
 
 from aggregator.bells import Bells, channel_of
 from aggregator.books import Cursor
 from aggregator.checkpoint import checkpoint_of
 from aggregator.consolidate import Entries, Ladder, Part
-from aggregator.counters import total
+from aggregator.report import report_of
 from aggregator.sink import Outlet, flush, heartbeat, latency_command
 from aggregator.source import ROUND, BellSource, EntrySource, Stream, next_entries
 from thalweg import keys
@@ -59,7 +58,10 @@ async def serve(settings: Settings) -> None:
             service.stop()
             await asyncio.wait({work}, timeout=DRAIN_S)
             work.cancel()
-            write_report(settings.report, service.report())
+            report, violations = report_of(service.standing.values(), service.lag, service.rings.samples())
+            for violation in violations:
+                LOG.error("conservation: %s", violation)
+            write_report(settings.report, report)
 
 
 class Aggregator:
@@ -104,7 +106,7 @@ class Aggregator:
                     await self._run_once()
                 except* RedisTrouble as group:
                     await self._back_off(str(group.exceptions[0]))
-                if self.stopping.is_set():
+                if self.stopping.is_set() and self._failures != 1:
                     return
         finally:
             await self.link.close()
@@ -135,26 +137,6 @@ class Aggregator:
         self._failures += 1
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.stopping.wait(), wait)
-
-    def report(self) -> dict[str, Any]:
-        """Give the counts of the process; what was sent but never confirmed is pending."""
-        counts = total(ladder.counts() for ladder in self.standing.values())
-        pending = sum(ladder.pending for ladder in self.standing.values())
-        for violation in counts.violations(pending):
-            LOG.error("conservation: %s", violation)
-        return {
-            "service": "aggregator",
-            "read": counts.read,
-            "lapped": counts.lapped,
-            "lag": self.lag,
-            "applied": counts.applied,
-            "skipped": {"open": counts.open, "status": counts.status, "not_live": counts.not_live},
-            "unreadable": counts.unreadable,
-            "published": counts.published,
-            "covered": counts.covered,
-            "pending": pending,
-            "samples": self.rings.samples(),
-        }
 
 
 class _Session:
@@ -208,10 +190,7 @@ class _Session:
         for index in range(len(ladder.books)):
             await source.restore(Stream(ladder, index), point)
         if before is not None:
-            ladder.settled.add(before.settled)
-            if before.batch.published and await source.landed(before):
-                ladder.settled.add(before.batch)
-        ladder.settled.published += 1
+            ladder.succeed(before, landed=before.pending > 0 and await source.landed(before))
         self._service.standing[name] = ladder
         key = self._step(outlet, (), self._clock.wall_ns(), self._clock.monotonic_ns())
         await self._exchange([key], ())

@@ -47,7 +47,8 @@ class Outlet:
         ladder.epoch = epoch
         record = encode_publication(ladder.opening())
         words = (b"FCALL", b"thalweg_open_out", 2, self._out, self._checkpoint, epoch, self._channel, SEQ_OFFSET)
-        ladder.seq = self._first = await link.call(*words, record)
+        self._first = await link.call(*words, record)
+        ladder.stand_at(self._first)
 
     def step(self, parts: Sequence[Part], ts_read: int, now_ns: int, clock: Clock, rings: Rings) -> bytes:
         """Take a batch into the books and give the command that appends and publishes its record.

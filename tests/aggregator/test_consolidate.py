@@ -160,12 +160,29 @@ def test_what_is_sent_counts_as_covered_only_when_settled() -> None:
     ladder.merge(Kind.DELTA)
     ladder.publication(Kind.DELTA, READ, READ, READ)
     before = ladder.counts()
-    assert (before.read, before.covered, before.published, ladder.pending) == (5, 4, 1, 1)
+    assert (before.read, before.covered, ladder.confirmed, ladder.pending) == (5, 4, 1, 1)
     assert before.violations(ladder.pending) == []
 
     ladder.settle(0)
-    assert ladder.counts() == Counters(read=5, applied=3, open=2, covered=5, published=2)
-    assert ladder.pending == 0
+    assert ladder.counts() == Counters(read=5, applied=3, open=2, covered=5)
+    assert (ladder.confirmed, ladder.pending) == (2, 0)
+
+
+@pytest.mark.parametrize(("landed", "read"), [(True, 6), (False, 5)])
+def test_a_successor_counts_the_last_batch_only_if_it_landed(landed: bool, read: int) -> None:
+    before, after = a_ladder(), Ladder(INSTRUMENT, VENUES)
+    before.stand_at(10)
+    before.take(0, reply(E, 3, a_trade("1"), a_trade("2")), READ)
+    publish(before)
+    before.take(0, reply(E, 5, a_trade("3")), READ)
+    before.merge(Kind.DELTA)
+    before.publication(Kind.DELTA, READ, READ, READ)
+
+    after.stand_at(13 if landed else 12)
+    after.succeed(before, landed=landed)
+
+    assert after.counts().read == after.counts().covered == read + 1
+    assert after.published == (4 if landed else 3)
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -25,6 +25,6 @@ def test_an_entry_that_was_forgotten_is_a_violation() -> None:
 
 
 def test_the_sum_of_counters_adds_every_count() -> None:
-    one = Counters(1, 2, 3, 4, 5, 6, 7, 8, 9)
+    one = Counters(1, 2, 3, 4, 5, 6, 7, 8)
 
-    assert total([one, one]) == Counters(2, 4, 6, 8, 10, 12, 14, 16, 18)
+    assert total([one, one]) == Counters(2, 4, 6, 8, 10, 12, 14, 16)
