@@ -77,7 +77,7 @@ export function cutPlaces(text, places) {
 }
 
 /**
- * Difference of two prices in basis points of their mean, rounded to 0.01; "<0.01" for less of either sign.
+ * Difference of two prices in basis points of their mean, rounded to 0.01 (from 100 on to 0.1); "<0.01" for less of either sign.
  * @param {string} ask
  * @param {string} bid
  */
@@ -86,10 +86,14 @@ export function basisPoints(ask, bid) {
   const [high, low] = [toUnits(ask, decimals), toUnits(bid, decimals)];
   const sum = high + low;
   if (sum <= 0n) return "";
-  const scaled = (high - low) * 4_000_000n; // 2 for the mean, 1e4 for bps, 1e2 for its places, 2 to round
-  const doubled = scaled / sum;
-  const rounded = (doubled + (doubled < 0n ? -1n : 1n)) / 2n;
-  return rounded === 0n && high !== low ? "<0.01" : padZeros(toText(rounded, 2), 2);
+  const rounded = (places) => {
+    const doubled = ((high - low) * 40_000n * 10n ** BigInt(places)) / sum; // 2 for the mean, 1e4 for bps, 2 to round
+    return (doubled + (doubled < 0n ? -1n : 1n)) / 2n;
+  };
+  const hundredths = rounded(2);
+  if (hundredths === 0n && high !== low) return "<0.01";
+  const isLarge = hundredths >= 10_000n || hundredths <= -10_000n;
+  return isLarge ? padZeros(toText(rounded(1), 1), 1) : padZeros(toText(hundredths, 2), 2);
 }
 
 /**

@@ -5,6 +5,7 @@ import { element, setData, setText, within } from "./dom.js";
 import { age, glyph, shortFlags, stateWords } from "./words.js";
 
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+const LONG = 9; // characters of a price from which a cell needs a smaller face
 const PARTS = ["bid", "ask", "spread", "mark", "age"];
 
 export class Matrix {
@@ -52,6 +53,8 @@ export class Matrix {
   #renderRow(row, nowMs, isFocused) {
     setData(row.node, "focused", isFocused ? "yes" : "");
     const best = this.market.bestVenues(row.name);
+    const longest = Math.max(...row.cells.map(({ parts }) => parts?.ask.textContent.length ?? 0));
+    setData(row.node, "long", longest >= LONG ? "yes" : "");
     for (const cell of row.cells) if (cell.parts) this.#renderCell(row.name, cell, best, nowMs);
     const quote = this.market.quotes.get(row.name);
     const spread = quote?.bid && quote.ask ? basisPoints(quote.ask, quote.bid) : "";

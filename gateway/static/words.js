@@ -62,12 +62,14 @@ export function shortNames(venues) {
   return names;
 }
 
-/** What finds a loss in a venue's feed, and how deep: "verified by checksum to 10 levels". */
+const DETECTORS = { connection: "socket sequence" };
+
+/** What finds a loss in a venue's feed, and how deep: "top 10 verified by checksum". */
 export function checkWords(check) {
   if (!check) return "";
   if (check.detector === "none") return "unverified";
-  const by = check.detector === "connection" ? "connection sequence" : check.detector;
-  return `verified by ${by}, ${check.verified_depth ? `top ${check.verified_depth}` : "all levels"}`;
+  const depth = check.verified_depth ? `top ${check.verified_depth}` : "all";
+  return `${depth} verified by ${DETECTORS[check.detector] ?? check.detector}`;
 }
 
 /** State and reason in words: "stale since 12:03:11: checksum mismatch". */

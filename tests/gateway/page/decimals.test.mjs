@@ -32,6 +32,7 @@ test("basis points are of the mean and rounded half away from zero", () => {
   assert.equal(basisPoints("100.01", "99.99"), "2.00");
   assert.equal(basisPoints("99.99", "100.01"), "-2.00");
   assert.equal(basisPoints("0.12342", "0.1234"), "1.62");
+  assert.equal(basisPoints("101.5", "100"), "148.9");
   assert.deepEqual([basisPoints("64210.13", "64210.12"), basisPoints("5", "5")], ["<0.01", "0.00"]);
 });
 
