@@ -44,9 +44,9 @@ class RedisLink:
                 socket_connect_timeout=CONNECT_TIMEOUT_S,
                 client_name=name,
             )
-        except ValueError as error:
+            self._connection = pool.make_connection()
+        except (ValueError, TypeError) as error:  # TypeError: an option in the URL's query that redis-py does not know
             raise SettingsError(f"REDIS_URL: {error}") from error
-        self._connection = pool.make_connection()
         self._lock = asyncio.Lock()
 
     async def connect(self) -> None:
@@ -70,9 +70,11 @@ class RedisLink:
         """Send packed commands in one write and give their replies; an error reply is given, not raised.
 
         Raises:
-            RedisTrouble: the connection failed or the time ran out; what was applied is not known.
+            RedisTrouble: not connected, the connection failed, or the time ran out; what was applied is not known.
         """
         async with self._lock:
+            if not self._connection.is_connected:  # redis-py would connect, to a server that may be another by now
+                raise RedisTrouble("Redis: not connected")
             try:
                 async with asyncio.timeout(timeout_s):
                     await self._connection.send_packed_command([b"".join(commands)], check_health=False)
