@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-import random
-
 import numpy as np
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ingest.sequence import Summed, Unchecked
 from ingest.venue import Capability, Listing
-from tests.ingest.toy import BTC, BY_REST, ETH, SECOND, TOY, UNIT, Desk, delta, kinds, replay, whole, with_rule
+from tests.ingest.toy import BTC, BY_REST, ETH, SECOND, UNIT, Desk, delta, kinds, live, replay, whole, with_rule
 from thalweg.events import Delta, Flag, Made, Snapshot, State, Status, Trade
-
-
-def live(desk: Desk) -> Desk:
-    """Connect and bring the book live."""
-    desk.connect()
-    if desk.venue.rest_snapshot:
-        desk.frame(delta(1, 1))
-        desk.wait(0.1)
-        desk.answer(whole(1))
-    else:
-        desk.frame(whole(1))
-    assert desk.state is State.LIVE
-    return desk
 
 
 def test_a_whole_book_in_band_makes_the_book_live() -> None:
@@ -190,59 +172,6 @@ def test_a_silent_socket_is_closed_and_a_talking_one_is_pinged() -> None:
     assert desk.tally.ignored == {"anything": 1}
 
 
-def busy(desk: Desk, updates: int = 50) -> None:
-    """Teach the book a cadence of one update in 100 ms."""
-    for k in range(2, updates + 2):
-        desk.wait(0.1)
-        desk.frame(delta(k, k, bids=[[100, k]]))
-
-
-def alive(desk: Desk, seconds: int) -> list[str]:
-    """Let time pass while only heartbeats come."""
-    events = []
-    for _ in range(seconds):
-        desk.frame({"kind": "control", "sign": "alive"})
-        events += desk.wait(1)
-    return kinds([event for event in events if not isinstance(event, Snapshot)])
-
-
-def test_a_busy_book_that_falls_silent_is_late_then_stale() -> None:
-    desk = live(Desk())
-    busy(desk)
-    assert alive(desk, 4) == []
-    assert alive(desk, 2) == ["live"]
-    assert desk.session.tracks[0].flags & Flag.LATE
-    assert desk.sent[-1] == "resubscribe BTC"
-    assert alive(desk, 11) == ["stale"]
-
-
-def test_an_answered_probe_clears_late() -> None:
-    desk = live(Desk())
-    busy(desk)
-    alive(desk, 6)
-    assert kinds(desk.frame(whole(90))) == ["live", "snapshot"]
-    assert desk.session.tracks[0].flags == 0
-
-
-def test_a_fetched_probe_tells_quiet_from_deaf() -> None:
-    desk = live(Desk(BY_REST))
-    busy(desk)
-    alive(desk, 6)
-    assert kinds(desk.answer(whole(51))) == ["live"]
-    assert alive(desk, 20)[:1] == ["live"]
-    assert kinds(desk.answer(whole(60))) == ["stale"]
-    desk.wait(1.5)
-    assert desk.sent[-1] == "resubscribe BTC"
-
-
-def test_a_thin_book_does_not_flap() -> None:
-    desk = live(Desk())
-    for k in range(2, 6):
-        alive(desk, 9)
-        desk.frame(delta(k, k))
-    assert alive(desk, 50) == []
-
-
 def test_a_refused_symbol_is_given_up_and_asked_for_again_in_an_hour() -> None:
     desk = Desk(instruments=(BTC, ETH))
     desk.connect()
@@ -315,45 +244,3 @@ def test_periodic_snapshots_equal_the_deltas_before_them() -> None:
     assert isinstance(snapshot, Snapshot)
     assert book is not None
     assert np.array_equal(snapshot.bids, book.bids())
-
-
-@pytest.mark.parametrize("venue", [TOY, BY_REST], ids=["step", "spliced"])
-@settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 2**32))
-def test_no_loss_is_unmarked_and_every_event_is_accounted_for(venue: object, seed: int) -> None:
-    """A random market with drops, repeats, silences and cuts: a reader's live book is never wrong."""
-    rng = random.Random(seed)
-    desk = Desk(venue)  # type: ignore[arg-type]  # one of the two toy venues
-    truth: dict[int, int] = {100: 1}
-    asks = [[1000, 1]]
-    last = 1
-
-    def now_whole() -> dict[str, object]:
-        return whole(last, bids=sorted(map(list, truth.items()), reverse=True), asks=asks)
-
-    desk.connect()
-    for _ in range(120):
-        price, size = rng.randint(90, 110), rng.randint(0, 5)
-        truth.pop(price, None) if size == 0 else truth.__setitem__(price, size)
-        last += 1
-        change = delta(last, last, bids=[[price, size]])
-        chance = rng.random()
-        if chance > 0.05:
-            desk.frame(change)
-        if chance > 0.95:
-            desk.frame(change)
-        if rng.random() < 0.02:
-            desk.do(desk.session.disconnected("cut", desk.now))
-            desk.connect()
-        sent, fetched = len(desk.sent), len(desk.fetched)
-        desk.wait(0.2)
-        asked = len(desk.sent) > sent or desk.sent[-1:] == ["subscribe BTC"]
-        if not desk.venue.rest_snapshot and asked and rng.random() < 0.7:
-            desk.frame(now_whole())
-        if len(desk.fetched) > fetched:
-            desk.answer(now_whole())
-        book = replay(desk.events)
-        if book is not None and desk.state is State.LIVE and desk.session.tracks[0].sequence == last:
-            assert book.bids().tolist() == [[p * UNIT, s * UNIT] for p, s in sorted(truth.items(), reverse=True)]
-        came, went = desk.balance()
-        assert came == went

@@ -183,3 +183,16 @@ def replay(events: Sequence[Event]) -> Book | None:
         elif isinstance(event, Status):
             live = event.state is State.LIVE
     return book if live else None
+
+
+def live(desk: Desk) -> Desk:
+    """Connect and bring the book live."""
+    desk.connect()
+    if desk.venue.rest_snapshot:
+        desk.frame(delta(1, 1))
+        desk.wait(0.1)
+        desk.answer(whole(1))
+    else:
+        desk.frame(whole(1))
+    assert desk.state is State.LIVE
+    return desk

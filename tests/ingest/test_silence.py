@@ -1,0 +1,59 @@
+"""Books that fall silent: thin ones are left alone, deaf ones are found and told."""
+
+from __future__ import annotations
+
+from tests.ingest.toy import BY_REST, Desk, delta, kinds, live, whole
+from thalweg.events import Flag, Snapshot
+
+
+def busy(desk: Desk, updates: int = 50) -> None:
+    """Teach the book a cadence of one update in 100 ms."""
+    for k in range(2, updates + 2):
+        desk.wait(0.1)
+        desk.frame(delta(k, k, bids=[[100, k]]))
+
+
+def alive(desk: Desk, seconds: int) -> list[str]:
+    """Let time pass while only heartbeats come."""
+    events = []
+    for _ in range(seconds):
+        desk.frame({"kind": "control", "sign": "alive"})
+        events += desk.wait(1)
+    return kinds([event for event in events if not isinstance(event, Snapshot)])
+
+
+def test_a_busy_book_that_falls_silent_is_late_then_stale() -> None:
+    desk = live(Desk())
+    busy(desk)
+    assert alive(desk, 4) == []
+    assert alive(desk, 2) == ["live"]
+    assert desk.session.tracks[0].flags & Flag.LATE
+    assert desk.sent[-1] == "resubscribe BTC"
+    assert alive(desk, 11) == ["stale"]
+
+
+def test_an_answered_probe_clears_late() -> None:
+    desk = live(Desk())
+    busy(desk)
+    alive(desk, 6)
+    assert kinds(desk.frame(whole(90))) == ["live", "snapshot"]
+    assert desk.session.tracks[0].flags == 0
+
+
+def test_a_fetched_probe_tells_quiet_from_deaf() -> None:
+    desk = live(Desk(BY_REST))
+    busy(desk)
+    alive(desk, 6)
+    assert kinds(desk.answer(whole(51))) == ["live"]
+    assert alive(desk, 20)[:1] == ["live"]
+    assert kinds(desk.answer(whole(60))) == ["stale"]
+    desk.wait(1.5)
+    assert desk.sent[-1] == "resubscribe BTC"
+
+
+def test_a_thin_book_does_not_flap() -> None:
+    desk = live(Desk())
+    for k in range(2, 6):
+        alive(desk, 9)
+        desk.frame(delta(k, k))
+    assert alive(desk, 50) == []
