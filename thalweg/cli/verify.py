@@ -14,7 +14,6 @@ from thalweg.cli import EXIT_FAILED
 from thalweg.cli.checks import Found, Raw, check_input, check_publications
 from thalweg.cli.server import connected, environment
 from thalweg.cli.tail import matching
-from thalweg.events import State
 from thalweg.instruments import Instruments
 from thalweg.resp import pack
 from thalweg.transport import RedisLink, checked
@@ -138,7 +137,7 @@ def _last_said(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> dict[str, str
         if kind == b"open":
             break
         if kind in STATE_KINDS and "state" not in said:
-            said |= {"state": State(fields[b"state"].decode()), "flags": fields[b"flags"].decode()}
+            said |= {"state": fields[b"state"].decode(), "flags": fields[b"flags"].decode()}
             said["epoch"] = str(parse_id(identity)[0])
         if kind == b"snapshot" and "snap_id" not in said:
             said["snap_id"] = identity.decode()
