@@ -17,6 +17,7 @@ from thalweg.publication import Publication
 
 REDIS, AGGREGATOR = "redis", "aggregator"
 SILENCE_NS = 1_000_000_000  # the aggregator's heartbeat comes every 250 ms
+QUIET_NS = 3_000_000_000  # of an instrument: a key record comes every second, also when nothing changes
 
 
 @dataclass(slots=True)
@@ -51,7 +52,7 @@ class Hub:
         self._followed: dict[tuple[str, int, int], _Followed] = {}
         self._keys: dict[Topic, tuple[str, int, int]] = {}
         self._heard_ns: int | None = None
-        self._judge()
+        self._judge(0)
 
     def arrived(self, one: Publication, now_ns: int) -> None:
         """Note the stamps of a publication, for the latency rings."""
@@ -70,18 +71,20 @@ class Hub:
         part.live, part.why = live, why
         if name == REDIS and not live:
             self._heard_ns = None
-        self._judge()
+        self._judge(now.wall)
 
-    def _judge(self) -> None:
-        down = [f"{name}: {part.why}" for name, part in self.parts.items() if not part.live]
-        trouble = down[0] if down else None
+    def _judge(self, now_ns: int) -> None:
+        """Say of every replica why it may not be called live, if anything speaks against it."""
+        down = next((f"{name}: {part.why}" for name, part in self.parts.items() if not part.live), None)
         for replica in self.replicas.values():
-            replica.trouble = trouble
+            quiet = replica.joined_at is not None and now_ns - replica.ts_received > QUIET_NS
+            replica.trouble = down or ("nothing published for over 3 s" if quiet else None)
 
     def listen(self, now: Now) -> None:
-        """Note that the aggregator is silent, when it is."""
+        """Note what has fallen silent."""
         if self.parts[AGGREGATOR].live and (self._heard_ns is None or now.monotonic - self._heard_ns > SILENCE_NS):
             self.set_part(AGGREGATOR, False, "no heartbeat for over a second", now)
+        self._judge(now.wall)
 
     def subscribe(self, outbox: Outbox, request: Subscribe, now: Now) -> dict[str, Code]:
         """Let a client follow channels; give those it may not."""

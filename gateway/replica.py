@@ -82,7 +82,7 @@ class Replica:
         self.generation += 1
         self.received = self.refilled = 0
         for one in records:
-            self._apply(one, now_ns)
+            self._apply(one, one.stamps.ts_published or now_ns)
         self.joined_at = self.seq
 
     def receive(self, one: Publication, now_ns: int) -> None:
@@ -93,10 +93,11 @@ class Replica:
     def refill(self, one: Publication, now_ns: int) -> None:
         """Apply the next record, fetched from `out:`."""
         self.refilled += 1
-        self._apply(one, now_ns)
+        self._apply(one, one.stamps.ts_published or now_ns)
 
-    def _apply(self, one: Publication, now_ns: int) -> None:
-        self.seq, self.epoch, self.stamps, self.ts_received = one.seq, one.epoch, one.stamps, now_ns
+    def _apply(self, one: Publication, ts_received: int) -> None:
+        """Apply a record; one that was fetched counts as received when it was published, so that ages are true."""
+        self.seq, self.epoch, self.stamps, self.ts_received = one.seq, one.epoch, one.stamps, ts_received
         self.applied += 1
         if one.kind is Kind.KEY:
             self.books = {venue: [NO_LEVELS, NO_LEVELS] for venue in self.books}

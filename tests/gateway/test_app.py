@@ -48,6 +48,7 @@ class Site:
             ticking.cancel()
 
     def fill(self) -> None:
+        self.maker.ts = now().wall
         self.maker.delta(200)
         self.gateway.hub.replicas["BTC-USDT"].join([self.maker.key()], now().wall)
 

@@ -131,9 +131,16 @@ def test_nothing_is_in_the_ladder_while_nothing_can_be_heard() -> None:
 
 def test_the_age_is_that_when_published_and_the_time_since() -> None:
     maker = Maker()
+    replica = replica_at(maker)
+    replica.receive(maker.delta(), START_NS + 700 * MS)
+    assert replica.age_ms("kraken", START_NS + 1_000 * MS) == 60 + 300
+
+
+def test_what_was_fetched_has_aged_since_it_was_published() -> None:
+    maker = Maker()
     replica = Replica(INSTRUMENT)
     replica.join([maker.key()], START_NS + 700 * MS)
-    assert replica.age_ms("kraken", START_NS + 1_000 * MS) == 60 + 300
+    assert replica.age_ms("kraken", START_NS + 1_000 * MS) == 60 + 1_000
 
 
 def test_a_book_without_an_entry_has_no_age() -> None:

@@ -158,6 +158,19 @@ def test_a_gateway_that_cannot_hear_says_so_without_a_publication() -> None:
     assert (best["p"], best["n"]) == (best["s"], 0)
 
 
+def test_an_instrument_of_which_nothing_is_published_is_not_live_although_others_are() -> None:
+    scene = Scene()
+    scene.follow(BOOK)
+    scene.tick(28)
+    assert scene.wire.reader.books[BOOK].state == "live"
+    scene.tick(4)
+    assert scene.wire.reader.books[BOOK].state == "stale"
+    assert scene.replica.reason("kraken") == "nothing published for over 3 s"
+    scene.publish(scene.maker.key())
+    scene.tick()
+    assert scene.wire.reader.books[BOOK].state == "live"
+
+
 def test_what_was_stale_for_lack_of_hearing_is_live_again() -> None:
     scene = Scene()
     scene.follow(BOOK, LADDER)
