@@ -105,7 +105,7 @@ def lines_of_main(tree: ast.Module) -> set[int]:
 
 def crossed_borders(path: PurePosixPath, tree: ast.Module) -> Iterator[str]:
     package = path.parts[0]
-    lazy = in_functions(tree)
+    lazy = in_functions(tree) | typing_only(tree)
     for name, line in imports(tree):
         target = name.split(".")[0]
         if target not in SERVICES or target == package:
@@ -227,6 +227,7 @@ def test_a_missing_docstring_is_seen() -> None:
         ("ingest/source.py", "import asyncio"),
         ("thalweg/read.py", "import redis.asyncio"),
         ("thalweg/cli/up.py", "def f():\n    import ingest.service"),
+        ("thalweg/cli/up.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import ingest.service"),
         ("simulator/market.py", "import random"),
         ("thalweg/kernels.py", "def main():\n    import time"),
         ("ingest/session.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import asyncio"),
