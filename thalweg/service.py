@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,8 @@ from thalweg.settings import Settings, load_settings
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
 LOG = logging.getLogger("thalweg")
+UNPRINTABLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
+UNPRINTABLE |= {code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)}  # halves of surrogate pairs: no UTF-8
 
 
 class _JsonLines(logging.Formatter):
@@ -35,30 +36,36 @@ class _JsonLines(logging.Formatter):
         return orjson.dumps(line).decode()
 
 
+def _escape(record: logging.LogRecord) -> bool:
+    """Escape what could begin a line or move a cursor: messages quote what venues and clients sent."""
+    record.msg, record.args = record.getMessage().translate(UNPRINTABLE), None
+    return True
+
+
 def set_up_logging(form: str) -> None:
     """Send log lines to stderr as `text` or `json`; control characters in them are escaped."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_escape)
     text = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
     handler.setFormatter(_JsonLines() if form == "json" else text)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 
 
-def run_service(name: str, main: Callable[[Settings], Awaitable[None]], settings: Settings | None = None) -> int:
+def run_service(
+    name: str, main: Callable[[Settings], Coroutine[Any, Any, None]], settings: Settings | None = None
+) -> int:
     """Run a service until it ends or is told to stop (SIGINT, SIGTERM) and give the exit code.
 
     Stopping is cancellation: `main` sees `CancelledError`, cleans up and returns.
     """
     try:
         settings = settings or load_settings(os.environ)
-        set_up_logging(settings.log)
-        with contextlib.suppress(asyncio.CancelledError):
-            uvloop.run(_supervise(main, settings))
     except SettingsError as error:
         sys.stderr.write(f"thalweg {name}: {error}\n")
         return EXIT_USAGE
-    except ThalwegError as error:
-        LOG.error("%s: %s", name, error)
-        return EXIT_FAILED
+    set_up_logging(settings.log)
+    try:
+        uvloop.run(_supervise(main(settings)))
     except ExceptionGroup as group:
         return _explain(name, group)
     return 0
@@ -81,14 +88,16 @@ def _leaves(error: BaseException | None) -> list[BaseException]:
     return [error] if error else []
 
 
-async def _supervise(main: Callable[[Settings], Awaitable[None]], settings: Settings) -> None:
+async def _supervise(main: Coroutine[Any, Any, None]) -> None:
     """Run `main` as a task that signals cancel; freeze what start-up left for the collector."""
-    task = asyncio.ensure_future(main(settings))
-    loop = asyncio.get_running_loop()
-    for one in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(one, task.cancel)
-    loop.call_later(5.0, _freeze)
-    await task
+    async with (
+        asyncio.TaskGroup() as group
+    ):  # so that whatever fails comes as a group, and a cancelled task is no failure
+        task = group.create_task(main)
+        loop = asyncio.get_running_loop()
+        for one in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(one, task.cancel)
+        loop.call_later(5.0, _freeze)
 
 
 def _freeze() -> None:
