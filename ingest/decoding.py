@@ -82,6 +82,7 @@ class Decoding:
             return self._answer(line)
         if line.direction == "x":
             return self._session(line).disconnected(f"closed {line.status or ''}".strip(), line.ts).events
+        self._session(line)
         return []
 
     def _in(self, line: Line) -> list[Event]:
@@ -99,7 +100,7 @@ class Decoding:
         return session
 
     def _answer(self, line: Line) -> list[Event]:
-        """Take a REST answer: a list of symbols, or a whole book for every connection that wants it."""
+        """Take a REST answer: a list of symbols, or a whole book for the connection that has its symbol."""
         url, rest, metadata = line.url or "", self._venue.rest_snapshot, self._venue.metadata
         if line.status not in (None, 200):
             return []
@@ -109,8 +110,9 @@ class Decoding:
             except DecodeError:
                 self.tally.bad_frames += 1
         elif rest is not None and (symbol := rest.symbol(url)):
-            fed = self._sessions.values()
-            return [e for s in fed for e in s.book_fetched(symbol, line.data, line.ts, line.ts).events]
+            sessions = list(self._sessions.values())
+            fed = [one for one in sessions if one.knows(symbol)] or sessions[:1]
+            return [e for one in fed for e in one.book_fetched(symbol, line.data, line.ts, line.ts).events]
         return []
 
     def _format(self, event: Event) -> bytes:

@@ -58,6 +58,10 @@ class Session:
         """The books of this connection."""
         return [asking.track for asking in self._asking.values()]
 
+    def knows(self, symbol: str) -> bool:
+        """Whether a book of this symbol is fed by this connection."""
+        return symbol in self._asking
+
     @property
     def held(self) -> int:
         """How many updates wait for their whole book."""
@@ -236,17 +240,7 @@ class Session:
         elif control.sign is Sign.STATE and control.state is not None:
             tracks = [asking.track for asking in concerned] if control.symbols else self.tracks
             for track in tracks:
-                self._change_state(track, control.state, control.text, ts_recv)
-
-    @staticmethod
-    def _change_state(track: Track, state: State, reason: str, ts_recv: int) -> None:
-        """A halt costs the book; its end asks for a new one."""
-        if state is State.HALTED and track.state is not State.DELISTED:
-            track.set_state(state, reason, ts_recv)
-            track.wants_book = False
-        elif state is State.SYNCING and track.state is State.HALTED:
-            track.set_state(state, reason, ts_recv)
-            track.wants_book = True
+                track.halt(control.state, control.text, ts_recv)
 
     def _ask(self, asking: Asking, ts_recv: int, now: int) -> None:
         """Ask for a whole book that is wanted and due: by REST, or by subscribing again."""

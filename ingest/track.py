@@ -228,6 +228,13 @@ class Track:
             self.state, self.reason, self.since = state, reason, ts_recv
             self._emit_status(ts_recv)
 
+    def halt(self, state: State, reason: str, ts_recv: int) -> None:
+        """Heed the venue's notice: a halt (HALTED) costs the book, its end (SYNCING) asks for a new one."""
+        halted = self.state is State.HALTED
+        if self.state is not State.DELISTED and halted == (state is State.SYNCING):
+            self.set_state(state, reason, ts_recv)
+            self.wants_book = halted
+
     def check(self, ts_recv: int, now: int) -> None:
         """Judge by the clock: crossed for too long, or silent against its habit (late, and a probe)."""
         if self.state is not State.LIVE:
@@ -260,35 +267,23 @@ class Track:
 
     def bridge(self, ts_recv: int) -> list[Event]:
         """Give what a new epoch starts with after `open`: the state, and the book if it is live."""
-        events: list[Event] = [self._status(ts_recv, None)]
-        self._tally.made["status"] += 1
+        events: list[Event] = [self._status(ts_recv)]
         if self.state is State.LIVE:
             self._tally.made["bridge"] += 1
             events.append(self._snapshot(Made.BRIDGE, ts_recv))
         return events
 
     def _snapshot(self, made: Made, ts_recv: int) -> Snapshot:
-        first, last, ts_event = self._position
-        return Snapshot(
-            self._venue,
-            self.instrument.name,
-            self.book.bids(),
-            self.book.asks(),
-            first,
-            last,
-            ts_event,
-            ts_recv,
-            made,
-            self.state,
-            int(self.flags),
-        )
+        bids, asks, name = self.book.bids(), self.book.asks(), self.instrument.name
+        return Snapshot(self._venue, name, bids, asks, *self._position, ts_recv, made, self.state, int(self.flags))
 
-    def _status(self, ts_recv: int, note: str | None) -> Status:
+    def _status(self, ts_recv: int, note: str | None = None) -> Status:
+        """Make the status of now; `note` stands in for the state's reason."""
+        self._tally.made["status"] += 1
         reason = self.reason if note is None else note
         return Status(self._venue, self.instrument.name, self.state, int(self.flags), reason, self.since, ts_recv)
 
     def _emit_status(self, ts_recv: int, note: str | None = None) -> None:
-        self._tally.made["status"] += 1
         self._emit(self._status(ts_recv, note))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,16 +44,16 @@ def command(venue: str, capture: Path | None, book: bool, stats: bool) -> None:
             for events in decoding.run(file):
                 if not (book or stats):
                     write(events)
-    except (ThalwegError, OSError, EOFError) as error:
+        if book:
+            write(decoding.books())
+        if stats:
+            write(decoding.stats())
         sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads us has had enough
+        sys.stderr.close()
+        sys.exit(0)
+    except (ThalwegError, OSError, EOFError, zlib.error) as error:
         raise click.ClickException(f"{capture or 'standard input'}: {error}") from error
-    except BrokenPipeError:
-        return
-    if book:
-        write(decoding.books())
-    if stats:
-        write(decoding.stats())
-    sys.stdout.flush()
 
 
 @contextmanager
