@@ -14,9 +14,12 @@ export function within(parent, ...children) {
   return parent;
 }
 
-/** Show this text, if another is shown. */
+/** Show this text, if another is shown; the text node there is reused, so that nothing is left to collect. */
 export function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+  const only = node.firstChild;
+  if (only?.nodeType !== Node.TEXT_NODE || only.nextSibling) {
+    if (node.textContent !== text) node.textContent = text;
+  } else if (only.nodeValue !== text) only.nodeValue = text;
 }
 
 /** Carry this data attribute, if another is carried. "" removes it. */
