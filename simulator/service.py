@@ -106,7 +106,6 @@ class Simulator:
                     self.stopped.set()
                 for task in tasks:
                     task.cancel()
-            server.close(close_connections=True)
 
     async def _turn(self) -> None:
         """Advance the world at its pace."""

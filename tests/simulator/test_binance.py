@@ -73,6 +73,20 @@ def test_diffs_come_every_100_ms_have_dense_ids_and_padded_numbers() -> None:
     assert any(size == "0.00000000" for _, size in levels)
 
 
+def test_a_second_subscriber_and_a_late_stream_leave_the_ids_dense() -> None:
+    bench = Bench("binance")
+    first, second = bench.connect(), bench.connect()
+    bench.say(first, {"method": "SUBSCRIBE", "params": ["btcusdt@trade"], "id": 1})
+    bench.run(1000)
+    for client in (first, second):
+        bench.say(client, {"method": "SUBSCRIBE", "params": ["btcusdt@depth@100ms"], "id": 2})
+        bench.run(1000)
+    diffs = [json.loads(text)["data"] for text in bench.frames(first) if "depthUpdate" in text]
+    assert diffs[0]["U"] > 90_000_000_001
+    assert all(after["U"] == before["u"] + 1 for before, after in pairwise(diffs))
+    assert diffs[-1] == [json.loads(text)["data"] for text in bench.frames(second) if "depthUpdate" in text][-1]
+
+
 def test_trade_ids_step_by_one_and_m_means_the_buyer_was_the_maker() -> None:
     bench, client = subscribed()
     bench.run(100)

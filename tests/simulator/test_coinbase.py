@@ -83,6 +83,9 @@ def test_trades_name_the_maker_and_a_new_subscriber_sees_the_latest_first() -> N
     assert shown["trades"][0]["trade_id"] == rows[-1]["trade_id"]
     ids = [int(row["trade_id"]) for row in shown["trades"]]
     assert ids == sorted(ids, reverse=True)
+    bench.run(4000)
+    updates = [json.loads(text)["events"][0] for text in bench.frames(late) if '"update"' in text]
+    assert next(int(row["trade_id"]) for one in updates for row in one["trades"]) == ids[0] + 1
 
 
 def test_heartbeats_come_each_second_and_are_numbered() -> None:

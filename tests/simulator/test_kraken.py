@@ -101,6 +101,9 @@ def test_ping_and_heartbeat() -> None:
     bench.run(5000)
     beats = bench.frames(client)[2:]
     assert beats.count('{"channel":"heartbeat"}') in (4, 5)
+    bench.world.resume(bench.now)
+    bench.run(3000)
+    assert '{"channel":"heartbeat"}' not in bench.frames(client)[2:]
 
 
 @pytest.mark.parametrize("depth", [10, 25, 100])
@@ -114,6 +117,26 @@ def test_every_checksum_holds_for_one_who_cuts_to_the_depth(depth: int) -> None:
     reached = [position for text in bench.frames(client) for position in consumer.read(text)]
     assert not consumer.gaps
     assert bench.confirm(reached) == consumer.checked > 100
+
+
+def test_a_level_that_only_falls_out_of_scope_is_not_deleted() -> None:
+    bench = Bench("kraken")
+    client = bench.connect()
+    bench.say(client, subscribe("book", "BTC/USDT", depth=10))
+    book, fallen = bench.exchange.desks["BTC-USDT"].market.bids, 0
+    shown = {price for price, _ in book.top(10)}
+    bench.frames(client)
+    for _ in range(1000):
+        bench.run(5)
+        left = shown - {price for price, _ in book.top(10)}
+        fallen += sum(price in book.sizes for price in left)
+        shown = {price for price, _ in book.top(10)}
+        for text in bench.frames(client):
+            if '"book"' in text:
+                levels = json.loads(text, parse_float=str)["data"][0]["bids"]
+                gone = {units(level["price"]) for level in levels if level["qty"] == "0.00000000"}
+                assert not gone & set(book.sizes)
+    assert fallen > 10
 
 
 def test_one_who_does_not_cut_gets_wrong_checksums() -> None:

@@ -32,7 +32,7 @@ def test_a_book_is_never_crossed_nor_thin_nor_endless(listing: Listing) -> None:
         if number % 3 == 0:
             reference.step()
         market.step()
-        assert market.bids.best() < market.asks.best()
+        assert market.bids.best() < market.centre() < market.asks.best()
         for side in (market.bids, market.asks):
             assert LEVELS_LOW <= len(side) <= LEVELS_HIGH
             assert sorted(side.sizes) == side.prices

@@ -76,6 +76,56 @@ def test_a_loss_at_kraken_shows_whatever_follows_it(kind: str, seed: int) -> Non
     assert live.consumer.gaps == [live.symbol]
 
 
+def change(live: Live, price: int, size: int) -> list[str]:
+    """Change one bid, publish it, and give what the consumer heard."""
+    exchange = live.bench.exchange
+    (topic,) = [one for one in exchange.desks[NAME].topics.values() if one.kind == "book"]
+    topic.desk.market.bids.set(price, size)
+    topic.bids.add(price)
+    exchange.flush(topic, live.bench.now)
+    return live.run(5)
+
+
+def stopped(kind: str) -> tuple[Live, list[tuple[int, int]]]:
+    """A Kraken book that moves only by hand, with a fault that waits for its frames."""
+    live = Live("kraken")
+    live.bench.world.pause(live.bench.now)
+    live.run(5)
+    live.fault(kind)
+    live.bench.exchange.tamper.tick(live.bench.now)
+    return live, live.bench.exchange.desks[NAME].market.bids.top()
+
+
+@pytest.mark.parametrize("kind", ["drop", "truncate", "reorder"])
+def test_a_frame_below_the_checksum_is_not_chosen(kind: str) -> None:
+    live, levels = stopped(kind)
+    assert change(live, levels[15][0], levels[15][1] + 1)
+    assert not live.bench.faults
+
+
+def test_a_loss_that_the_next_frame_would_heal_goes_on_until_it_shows() -> None:
+    live, levels = stopped("drop")
+    (best, size), (second, other) = levels[:2]
+    assert change(live, best, size + 1) == []
+    assert change(live, best, size + 2) == []
+    assert len(change(live, second, other + 1)) == 1
+    assert live.consumer.gaps == [live.symbol]
+    assert len(live.bench.faults) == 1
+
+
+def test_a_swap_that_would_not_show_is_put_off() -> None:
+    live, levels = stopped("reorder")
+    (best, size), (second, other) = levels[:2]
+    assert change(live, best, size + 1) == []
+    assert len(change(live, best, size + 2)) == 2
+    assert not live.consumer.gaps
+    assert not live.bench.faults
+    assert change(live, best, size + 3) == []
+    assert len(change(live, second, other + 1)) == 2
+    assert live.consumer.gaps == [live.symbol]
+    assert len(live.bench.faults) == 1
+
+
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_repeated_frame_is_absorbed_but_at_bybit(venue: str) -> None:
     live = Live(venue)
@@ -136,7 +186,8 @@ def test_a_silent_book_at_coinbase_leaves_no_hole_and_lasts_until_subscribed_to_
     assert not live.consumer.gaps
     for kind in ("unsubscribe", "subscribe"):
         live.bench.say(live.client, {"type": kind, "channel": "level2", "product_ids": [NAME]})
-    assert [text for text in live.run(1000) if "l2_data" in text and NAME in text]
+    live.run(5)
+    assert [text for text in live.run(1000) if '"type":"update","product_id":"BTC-USDT"' in text]
 
 
 @pytest.mark.parametrize("venue", VENUES)
