@@ -17,12 +17,12 @@ RECHECK_NS = 3600 * SECOND  # a symbol the venue does not list is asked for agai
 class Asking:
     """The questions about one book; monotonic instants are `now`."""
 
-    __slots__ = ("_backoff", "_due", "_refusals", "track", "waiting")
+    __slots__ = ("_backoff", "_by_rest", "_due", "_refusals", "track", "waiting")
 
     def __init__(self, track: Track, uniform: Uniform) -> None:
         """Nothing was asked yet."""
         self.track = track
-        self.waiting = False
+        self.waiting = self._by_rest = False
         self._backoff = Backoff(1.0, 30.0, uniform)
         self._due = self._refusals = 0
 
@@ -30,7 +30,7 @@ class Asking:
         """A new connection asked for the book, or will fetch it once there is an update to splice."""
         self.track.forgive()
         self.track.set_state(State.SYNCING, "subscribing", ts_recv)
-        self.track.wants_book, self.waiting = True, not by_rest
+        self.track.wants_book, self.waiting, self._by_rest = True, not by_rest, by_rest
         self._due = now + (QUIET_NS if by_rest else ANSWER_NS)
 
     def hurry(self, now: int) -> None:
@@ -53,9 +53,11 @@ class Asking:
         self._refusals += 1
         if self._refusals >= REFUSALS_MAX:
             self.give_up(f"refused: {text}"[:80], ts_recv, now)
-        else:
-            self.track.wants_book = self.track.deaf = True
-            self.postpone(now)
+            return
+        if self._by_rest and self.track.state is State.LIVE:
+            self.track.lose("subscription refused", ts_recv)  # it was fetched, and nothing follows it
+        self.track.wants_book = self.track.deaf = True
+        self.postpone(now)
 
     def give_up(self, reason: str, ts_recv: int, now: int) -> None:
         """The venue does not have this book; look again in an hour."""

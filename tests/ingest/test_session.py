@@ -184,6 +184,13 @@ def test_a_refused_symbol_is_given_up_and_asked_for_again_in_an_hour() -> None:
     assert "resubscribe BTC" in desk.sent[-2:]
 
 
+def test_a_fetched_book_whose_subscription_is_refused_is_stale() -> None:
+    desk = live(Desk(BY_REST))
+    assert kinds(desk.frame({"kind": "control", "sign": "nack", "symbols": ["BTC"], "text": "no"})) == ["stale"]
+    desk.wait(1.5)
+    assert desk.sent[-1] == "resubscribe BTC"
+
+
 def test_a_subscription_acknowledged_and_then_silent_is_made_again() -> None:
     desk = Desk()
     desk.connect()
