@@ -34,8 +34,7 @@ class Scale:
 def apply_changes(side: Levels, changes: Levels, sign: int) -> Levels:
     """Give a side, `(n, 2)` best first, after absolute changes `(c, 2)`; size 0 removes, a later change wins."""
     keys = side[:, 0] * -sign
-    order = np.argsort(changes[:, 0] * -sign, kind="stable")
-    changes = changes[order]
+    changes = changes[(changes[:, 0] * -sign).argsort(kind="stable")]
     newest = np.ones(len(changes), dtype=bool)
     newest[:-1] = changes[1:, 0] != changes[:-1, 0]
     changes = changes[newest]
@@ -43,13 +42,13 @@ def apply_changes(side: Levels, changes: Levels, sign: int) -> Levels:
     kept = np.ones(len(keys), dtype=bool)
     kept[at[hit]] = False
     joined = np.concatenate((side[kept], changes[changes[:, 1] > 0]))
-    ranked: Levels = joined[np.argsort(joined[:, 0] * -sign, kind="stable")]
+    ranked: Levels = joined[(joined[:, 0] * -sign).argsort(kind="stable")]
     return ranked
 
 
 def _find(keys: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64]) -> tuple[Any, Any]:
     """Give where each wanted key stands among ascending keys, and whether it is there."""
-    at = np.searchsorted(keys, wanted)
+    at = keys.searchsorted(wanted)
     hit = at < len(keys)
     hit[hit] = keys[at[hit]] == wanted[hit]
     return at, hit

@@ -10,7 +10,7 @@ import orjson
 
 from gateway.replica import Replica
 from gateway.topic import Frame, Now, Position
-from thalweg.events import flag_names
+from gateway.wording import flags_text
 
 Line = dict[str, Any]
 
@@ -68,7 +68,7 @@ def _book_line(replica: Replica, venue: str) -> Line:
         "ex": venue,
         "sym": replica.instrument.name,
         "st": replica.state(venue),
-        "fl": flag_names(line.flags),
+        "fl": flags_text(line.flags),
         "since": None if line.since is None else line.since // 1000,
         "why": replica.reason(venue),
     }

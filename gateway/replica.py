@@ -12,14 +12,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
+
 from gateway.levels import ASK, BID, Scale, apply_changes
 from thalweg.events import State, Taker
 from thalweg.fixed import NO_LEVELS, Levels
 from thalweg.instruments import Instrument
 from thalweg.ladder import LadderSide, Quote, best_quote, merge_side
-from thalweg.publication import Kind, Publication, Stamps, VenueLine
+from thalweg.publication import Kind, Publication, Rows, Stamps, VenueLine
 
 TRADES_KEPT = 2000  # trades of one instrument; over ten times what the busiest second has brought
+UNSETTLED = 256  # records whose changes may wait until somebody looks; a key record comes that often
+
+
+def is_sound(one: Publication) -> bool:
+    """Whether changes and trades name venues that the record has; one that does not must not be applied."""
+    venues = len(one.venues)
+    codes = one.changes[:, 0]
+    known = not len(codes) or (codes.min() >= 0 and codes.max() < 2 * venues)
+    return bool(known) and all(0 <= trade.venue < venues for trade in one.trades)
 
 
 class Step(Enum):
@@ -53,7 +64,9 @@ class Replica:
         self.instrument = instrument
         self.scale = Scale(instrument.price_decimals, instrument.size_decimals, tuple(instrument.symbols))
         self.lines = {venue: VenueLine(venue) for venue in instrument.symbols}
-        self.books: dict[str, list[Levels]] = {venue: [NO_LEVELS, NO_LEVELS] for venue in instrument.symbols}
+        self._books: dict[str, list[Levels]] = {venue: [NO_LEVELS, NO_LEVELS] for venue in instrument.symbols}
+        self._changes: list[Rows] = []
+        self._names: list[str] = []
         self.trades: deque[ShownTrade] = deque(maxlen=TRADES_KEPT)
         self.traded = 0
         self.stamps = Stamps()
@@ -100,14 +113,18 @@ class Replica:
         self.seq, self.epoch, self.stamps, self.ts_received = one.seq, one.epoch, one.stamps, ts_received
         self.applied += 1
         if one.kind is Kind.KEY:
-            self.books = {venue: [NO_LEVELS, NO_LEVELS] for venue in self.books}
+            self._changes.clear()
+            self._books = {venue: [NO_LEVELS, NO_LEVELS] for venue in self._books}
             self.lines = {venue: VenueLine(venue) for venue in self.lines}
         if one.kind is Kind.OPEN:
             self._reopen()
         self.scale.price_decimals, self.scale.size_decimals = one.price_decimals, one.size_decimals
         self.lines.update((line.name, line) for line in one.venues if line.name in self.lines)
         names = [line.name for line in one.venues]
-        self._change(names, one)
+        if names != self._names or len(self._changes) >= UNSETTLED:
+            self._settle()
+            self._names = names
+        self._changes.append(one.changes)
         for trade in one.trades:
             shown = ShownTrade(
                 names[trade.venue], trade.price, trade.size, trade.taker, trade.id, trade.ts_event or trade.ts_recv
@@ -120,13 +137,21 @@ class Replica:
         for venue, line in self.lines.items():
             self.lines[venue] = VenueLine(venue, State.SYNCING, since=line.since, reason="aggregator took over")
 
-    def _change(self, names: list[str], one: Publication) -> None:
-        codes = one.changes[:, 0]
-        for code in dict.fromkeys(codes.tolist()):
-            book = self.books.get(names[code >> 1])
+    def _settle(self) -> None:
+        """Bring the changes since the last look into the books, all at once: a later one wins.
+
+        Most records are never looked at one by one, and a key record empties the list.
+        """
+        if not self._changes:
+            return
+        changes = np.concatenate(self._changes)
+        self._changes.clear()
+        codes = changes[:, 0]
+        for code in np.unique(codes).tolist():
+            book = self._books.get(self._names[code >> 1])
             if book is not None:
                 side = code & 1
-                book[side] = apply_changes(book[side], one.changes[codes == code, 1:], ASK if side else BID)
+                book[side] = apply_changes(book[side], changes[codes == code, 1:], ASK if side else BID)
 
     def state(self, venue: str) -> State:
         """Give a book's state as it may be shown: one that we can't hear of is not live."""
@@ -148,7 +173,8 @@ class Replica:
 
     def sides(self, venue: str) -> tuple[Levels, Levels]:
         """Give a venue's bids and asks, `(n, 2)`, best first."""
-        bids, asks = self.books[venue]
+        self._settle()
+        bids, asks = self._books[venue]
         return bids, asks
 
     def ladder(self, depth: int) -> tuple[LadderSide, LadderSide]:

@@ -11,8 +11,8 @@ from gateway.levels import Scale, cut, level_texts
 from gateway.protocol import SUBPROTOCOL
 from gateway.replica import Replica
 from gateway.topic import Now
-from gateway.wording import best_text, ladder_state, quote_text, venue_text
-from thalweg.events import State, flag_names
+from gateway.wording import best_text, flags_text, ladder_state, quote_text, venue_text
+from thalweg.events import State
 from thalweg.instruments import Instruments
 
 Answer: TypeAlias = dict[str, Any]
@@ -81,7 +81,7 @@ def book(replica: Replica, venue: str, depth: int, now: Now) -> Answer:
     scale = Scale(replica.scale.price_decimals, replica.scale.size_decimals)
     bids, asks = (level_texts(cut(side, depth), scale) for side in replica.sides(venue))
     standing = _standing(replica, replica.state(venue), replica.age_ms(venue, now.wall))
-    flags = flag_names(replica.lines[venue].flags)
+    flags = flags_text(replica.lines[venue].flags)
     return standing | {"venue": venue, "flags": flags, "why": replica.reason(venue), "bids": bids, "asks": asks}
 
 

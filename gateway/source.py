@@ -14,7 +14,7 @@ import time
 import orjson
 
 from gateway.hub import REDIS, Hub
-from gateway.replica import Replica, Step
+from gateway.replica import Replica, Step, is_sound
 from gateway.topic import Now
 from thalweg.errors import RedisTrouble, WireError
 from thalweg.keys import HEARTBEAT, book, out
@@ -129,11 +129,15 @@ class Source:
     def _decoded(self, record: bytes) -> Publication | None:
         """Give the publication; one that can't be read is counted and leaves a hole, which is then filled."""
         try:
-            return decode_publication(record)
+            one = decode_publication(record)
+            if is_sound(one):
+                return one
+            reason = f"publication {one.seq} of {one.instrument} names venues that it does not have"
         except WireError as error:
-            self.refused += 1
-            LOG.error("refused: %s", error)
-            return None
+            reason = str(error)
+        self.refused += 1
+        LOG.error("refused: %s", reason)
+        return None
 
     async def _heartbeat(self, data: bytes) -> None:
         """Note that the aggregator lives, and fetch what its heads say we have missed."""

@@ -14,8 +14,7 @@ from gateway.channels import Channel
 from gateway.levels import ASK, BID, changed_levels, cut, level_texts, top_checksum
 from gateway.replica import Replica
 from gateway.topic import Frame, Now, Position
-from gateway.wording import best_text, ladder_state, quote_text, stamps_text, trade_text, venue_text
-from thalweg.events import flag_names
+from gateway.wording import best_text, flags_text, ladder_state, quote_text, stamps_text, trade_text, venue_text
 from thalweg.ladder import LadderSide
 
 REFRESH_NS = 1_000_000_000  # a checksum at least this often, and ages while nothing else changes
@@ -103,7 +102,7 @@ class BookTopic:
             }
         else:
             bids, asks = (cut(side, self._depth) for side in replica.sides(venue))
-            extras = {"st": replica.state(venue), "fl": flag_names(replica.lines[venue].flags)}
+            extras = {"st": replica.state(venue), "fl": flags_text(replica.lines[venue].flags)}
         return Shown(bids, asks, {"ts": stamps_text(replica.stamps, now)} | extras)
 
     def advance(self, now: Now) -> Frame | None:
@@ -162,7 +161,7 @@ class BestTopic:
         replica = self._steps.replica
         venues = {
             venue: best_text(replica, venue)
-            | {"st": replica.state(venue), "fl": flag_names(replica.lines[venue].flags)}
+            | {"st": replica.state(venue), "fl": flags_text(replica.lines[venue].flags)}
             for venue in replica.scale.venues
         }
         return {"v": venues, "q": quote_text(replica.quote(), replica.scale)}

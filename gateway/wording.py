@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from gateway.levels import Scale
@@ -48,9 +49,15 @@ def _fixed(value: int | None, decimals: int) -> str | None:
     return None if value is None else format_fixed(value, decimals)
 
 
+@cache
+def flags_text(flags: int) -> list[str]:
+    """Give the names of the flags that are set; there are few combinations, and every frame asks."""
+    return flag_names(flags)
+
+
 def venue_text(replica: Replica, venue: str, now: Now) -> dict[str, Any]:
     """Give a venue's state, flags and age."""
-    flags = flag_names(replica.lines[venue].flags)
+    flags = flags_text(replica.lines[venue].flags)
     return {"st": replica.state(venue), "fl": flags, "age_ms": replica.age_ms(venue, now.wall)}
 
 

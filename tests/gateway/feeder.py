@@ -26,6 +26,7 @@ from thalweg.publication import Kind, Publication, PublishedTrade, Stamps, Venue
 EPOCH = 1_700_000_000_000
 DECIMALS = 8
 BEAT_S = 0.2
+QUIET_S = 1.0
 Side = Mapping[str, str]
 
 
@@ -43,6 +44,8 @@ class Feeder:
         self._redis = redis.Redis.from_url(url)
         self._seq = 0
         self._traded = 0
+        self._published_at = 0.0
+        self._publishing = threading.Lock()
         self._stopped = threading.Event()
         self._beating = threading.Thread(target=self._beat)
 
@@ -56,7 +59,10 @@ class Feeder:
         self._redis.close()
 
     def _beat(self) -> None:
+        """Beat, and publish each second also when nothing changes: an instrument that does not is stale."""
         while not self._stopped.wait(BEAT_S):
+            if self._seq and time.monotonic() - self._published_at > QUIET_S:
+                self.publish()
             self._redis.publish(HEARTBEAT, json.dumps({"heads": {self.instrument: self._seq}, "trouble": None}))
 
     def judge(self, venue: str, state: State, reason: str) -> None:
@@ -65,7 +71,12 @@ class Feeder:
 
     def publish(self, *trades: tuple[str, Taker, str, str]) -> None:
         """Publish the books as they are, with trades of (venue, taker, price, size)."""
+        with self._publishing:
+            self._publish(trades)
+
+    def _publish(self, trades: Sequence[tuple[str, Taker, str, str]]) -> None:
         self._seq += 1
+        self._published_at = time.monotonic()
         now = time.time_ns()
         for line in self.lines.values():
             line.ts_book = now

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.replica import TRADES_KEPT, Replica, Step
+from gateway.replica import TRADES_KEPT, UNSETTLED, Replica, Step, is_sound
 from tests.gateway.publications import MS, START_NS, VENUES, Maker, instruments
 from thalweg.events import State
 from thalweg.publication import decode_publication, encode_publication
@@ -161,3 +161,31 @@ def test_only_so_many_trades_are_kept() -> None:
     replica = replica_at(maker)
     replica.receive(maker.delta(trades=TRADES_KEPT + 3), maker.ts)
     assert [trade.id for trade in replica.recent(0, 5)] == ["4", "5"]
+
+
+@pytest.mark.parametrize("code", [-1, 4, 1000])
+def test_a_change_of_a_venue_that_the_record_does_not_have_is_seen(code: int) -> None:
+    one = Maker().delta(30, trades=1)
+    assert is_sound(one)
+    one.changes[3, 0] = code
+    assert not is_sound(one)
+
+
+@pytest.mark.parametrize("venue", [-1, 2])
+def test_a_trade_of_a_venue_that_the_record_does_not_have_is_seen(venue: int) -> None:
+    one = Maker().delta(trades=1)
+    one.trades[0].venue = venue
+    assert not is_sound(one)
+
+
+def test_a_record_without_changes_is_sound() -> None:
+    assert is_sound(Maker().delta(0))
+
+
+def test_records_that_nobody_looks_at_do_not_pile_up() -> None:
+    maker = Maker()
+    replica = replica_at(maker)
+    for _ in range(3 * UNSETTLED):
+        replica.receive(maker.delta(3), maker.ts)
+    assert len(replica._changes) <= UNSETTLED
+    assert shown(replica) == maker.books

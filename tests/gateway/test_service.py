@@ -52,7 +52,9 @@ class Running:
     @asynccontextmanager
     async def client(self, *channels: str, **options: Any) -> AsyncIterator[Client]:
         request = {"op": "subscribe", "id": 1, "ch": channels, "depth": 10}
-        async with connect(f"ws://127.0.0.1:{self.port}/ws/v1", subprotocols=[Subprotocol("thalweg.v1+json")], **options) as one:
+        async with connect(
+            f"ws://127.0.0.1:{self.port}/ws/v1", subprotocols=[Subprotocol("thalweg.v1+json")], **options
+        ) as one:
             if channels:
                 await one.send(orjson.dumps(request).decode())
             yield Client(one)

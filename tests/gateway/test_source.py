@@ -14,6 +14,7 @@ from tests.gateway.redis_side import Aggregator, until
 from tests.gateway.test_replica import shown
 from thalweg import keys
 from thalweg.events import State
+from thalweg.publication import encode_publication
 
 pytestmark = pytest.mark.anyio
 
@@ -174,9 +175,12 @@ async def test_a_record_that_cannot_be_read_costs_a_join_and_is_counted(scene: F
     async with following(scene):
         scene.aggregator.client.publish(keys.book("BTC-USDT"), b"nonsense")
         scene.aggregator.client.publish(keys.HEARTBEAT, b"[]")
+        unsound = Maker(seq=1).delta(30)
+        unsound.changes[0, 0] = 99
+        scene.aggregator.client.publish(keys.book("BTC-USDT"), encode_publication(unsound))
         scene.publish(3)
         await scene.catches_up()
-        assert scene.source.refused == 2
+        assert scene.source.refused == 3
         assert scene.is_equal()
 
 
