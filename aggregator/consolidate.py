@@ -34,8 +34,8 @@ Part = tuple[int, Entries]
 class Ladder:
     """One instrument: its venues' books, the views last published, and the batch at hand.
 
-    `seq` is that of the last publication made, `confirmed` of the last the server has confirmed, `first` of the
-    process's first: sequences are dense, so they count the publications.
+    `seq` is that of the last publication made, `confirmed` of the last the server has confirmed, `opened` of the
+    epoch's first, `first` of the process's first: sequences are dense, so they count the publications.
 
     `waits` holds, for each entry of the batch that came straight through, how long it was on its way through the
     stream. Snapshots that ingest made, status and open entries and entries older than `live_since` are left out of
@@ -64,7 +64,7 @@ class Ladder:
         """Start with empty books."""
         self.instrument = instrument
         self.books = [VenueBook(instrument, venue) for venue in venues]
-        self.epoch = self.seq = self.first = self.confirmed = self.live_since = 0
+        self.epoch = self.seq = self.opened = self.first = self.confirmed = self.live_since = 0
         self.settled = Counters()
         self.quote = Quote()
         self._views: list[list[Levels]] = [[NO_LEVELS, NO_LEVELS] for _ in self.books]
@@ -120,7 +120,7 @@ class Ladder:
 
     def stand_at(self, seq: int) -> None:
         """Begin an epoch: the server has given `seq` to the record that opened it."""
-        self.seq = self.first = self.confirmed = seq
+        self.seq = self.opened = self.first = self.confirmed = seq
 
     def succeed(self, before: Ladder, *, landed: bool) -> None:
         """Go on counting where the ladder of an earlier epoch stopped; `landed`: the server got its last batch."""

@@ -33,7 +33,6 @@ class Outlet:
         self._channel = keys.book(name).encode()
         self._publish = (b"FCALL", b"thalweg_publish", b"1", self._out, self._channel)
         self._marks = TrimMarks(retention_s, cap)
-        self._first = 0
         self._kept: Checkpoint | None = None
 
     async def open(self, link: RedisLink, epoch: int) -> None:
@@ -47,8 +46,7 @@ class Outlet:
         ladder.epoch = epoch
         record = encode_publication(ladder.opening())
         words = (b"FCALL", b"thalweg_open_out", 2, self._out, self._checkpoint, epoch, self._channel, SEQ_OFFSET)
-        self._first = await link.call(*words, record)
-        ladder.stand_at(self._first)
+        ladder.stand_at(await link.call(*words, record))
 
     def step(self, parts: Sequence[Part], ts_read: int, now_ns: int, clock: Clock, rings: Rings) -> bytes:
         """Take a batch into the books and give the command that appends and publishes its record.
@@ -99,9 +97,9 @@ class Outlet:
             self._kept = here
             due.append(self.checkpoint(here))
         # Sequences go on from epoch to epoch, marks count within one: a cap must not cut what others wrote.
-        lowest = self._marks.mark(now_ns, ladder.seq - self._first + 1)
+        lowest = self._marks.mark(now_ns, ladder.seq - ladder.opened + 1)
         if lowest is not None:
-            identity = format_id(ladder.epoch, lowest + self._first - 1)
+            identity = format_id(ladder.epoch, lowest + ladder.opened - 1)
             due.append(pack_words((b"XTRIM", self._out, b"MINID", b"~", identity)))
         return due
 

@@ -263,6 +263,26 @@ def cut(client: redis.Redis) -> None:
             client.client_kill_filter(_id=one["id"])
 
 
+async def test_a_server_that_lost_everything_does_not_start_the_sequence_over(
+    client: redis.Redis, feeds: list[Feed], watcher: Watcher, start: Start
+) -> None:
+    start()
+    for feed in feeds:
+        feed.open()
+    await settled(watcher, feeds)
+    before = len(published(client))
+    cut(client)
+    client.flushall()
+    for feed in feeds:
+        feed.open()
+    await settled(watcher, feeds)
+
+    first = published(client)[0]
+    assert (first.kind, first.seq > before) == (Kind.OPEN, True)
+    for feed in feeds:
+        assert watcher.view(feed.venue) == (feed.bids, feed.asks)
+
+
 async def test_a_second_aggregator_takes_over_and_the_first_ends(
     client: redis.Redis, feeds: list[Feed], watcher: Watcher, start: Start
 ) -> None:
