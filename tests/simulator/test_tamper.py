@@ -117,7 +117,10 @@ def test_a_swap_that_would_not_show_is_put_off() -> None:
     live, levels = stopped("reorder")
     (best, size), (second, other) = levels[:2]
     assert change(live, best, size + 1) == []
-    assert len(change(live, best, size + 2)) == 2
+    frames = change(live, best, size + 2)
+    stamps = [text.partition('"timestamp"')[2] for text in frames]
+    assert len(stamps) == 2
+    assert stamps == sorted(stamps)
     assert not live.consumer.gaps
     assert not live.bench.faults
     assert change(live, best, size + 3) == []
