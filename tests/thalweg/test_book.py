@@ -127,6 +127,16 @@ def test_a_load_larger_than_the_capacity_keeps_every_level() -> None:
     assert not book.crossed
 
 
+@pytest.mark.parametrize("count", [FIRST_CAPACITY - 1, FIRST_CAPACITY, FIRST_CAPACITY + 1, 2 * FIRST_CAPACITY + 1])
+def test_a_side_grows_exactly_when_it_must(count: int) -> None:
+    """The kernels check no bounds, so one level too many would be written over another."""
+    book = Book()
+    book.load(array((price, price) for price in range(count, 0, -1)), NO_LEVELS)
+    assert book.bids().tolist() == [[price, price] for price in range(count, 0, -1)]
+    book.apply(array([(count + 1, 7)]), NO_LEVELS)
+    assert book.bids().tolist() == [[count + 1, 7], *([price, price] for price in range(count, 0, -1))]
+
+
 def test_a_load_replaces_and_leaves_no_ghost_level() -> None:
     book = Book()
     book.load(array([(10, 1), (9, 1), (8, 1)]), array([(11, 1), (12, 1)]))

@@ -50,6 +50,11 @@ def test_a_ring_holds_exactly_the_last_samples(samples: list[int], size: int) ->
     assert sorted(filled(samples, size).samples()) == sorted(samples[-size:])
 
 
+def test_percentiles_of_a_hundred_samples_are_the_samples_of_that_rank() -> None:
+    found = summary(filled([sample * 37 % 100 * 1_000 for sample in range(100)], 128))
+    assert (found["p50"], found["p95"], found["p99"], found["max"]) == (50.0, 95.0, 99.0, 99.0)
+
+
 def test_a_ring_without_samples_has_no_summary() -> None:
     assert Ring().summary(0) is None
 

@@ -113,6 +113,15 @@ def test_the_golden_text_says_what_the_golden_bytes_hold() -> None:
     assert "\n\n".join(map(for_people, flats)) + "\n" == (GOLDEN / "entries-v1.txt").read_text(encoding="utf-8")
 
 
+def test_the_document_shows_the_golden_delta_and_its_bytes() -> None:
+    flat = parse_resp((GOLDEN / "entries-v1.resp").read_bytes())[3]
+    document = (ROOT / "docs" / "wire.md").read_text(encoding="utf-8")
+    assert for_people(flat) in document
+    data = resp(flat)
+    rows = [f"{at:04x}  {data[at : at + 16].hex(' '):47}  " for at in range(0xA0, len(data), 16)]
+    assert [row for row in rows if row not in document] == []
+
+
 def test_an_entry_goes_into_a_command_as_it_is() -> None:
     event, ts_append = golden_events()[3]
     words = encode_entry(event, ts_append)
