@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from thalweg.cli.children import Guardian
 from thalweg.cli.embedded import find_server, free_port, start_server, stop_server
 from thalweg.errors import SettingsError
 
@@ -37,9 +38,12 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     except SettingsError as error:
         pytest.fail(str(error))
     port = free_port()
-    server = start_server(port, tmp_path_factory.mktemp("redis"))
-    yield f"redis://127.0.0.1:{port}/0"
-    stop_server(server)
+    with Guardian() as guardian:  # a run that is killed leaves no server behind
+        server = start_server(port, tmp_path_factory.mktemp("redis"))
+        guardian.started(server.pid)
+        yield f"redis://127.0.0.1:{port}/0"
+        stop_server(server)
+        guardian.ended(server.pid)
 
 
 @pytest.fixture
