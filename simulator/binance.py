@@ -186,7 +186,7 @@ def _depth(exchange: Exchange, desk: Desk, limit: int, now: int) -> Reply:
             b'{"code":-1003,"msg":"Too much request weight used; current limit is 6000 request weight per 1 MINUTE."}'
         )
         return _weighed(exchange, weight, now, text, 429, (("Retry-After", str(wait)),))
-    saved: dict[str, bytes] = exchange.memory.setdefault("snapshots", {})  # type: ignore[assignment]
+    saved: dict[str, bytes] = exchange.memory.setdefault("snapshots", {})
     if desk.symbol in saved and exchange.tamper.stale_snapshot(desk, now):
         return _weighed(exchange, weight, now, saved[desk.symbol])
     desk.sequence = desk.sequence or FIRST_UPDATE
@@ -206,7 +206,7 @@ def _weighed(
 ) -> Reply:
     """Count a request's weight in the current minute and say how much was used."""
     minute = now // (60 * SECOND_NS)
-    used: dict[int, int] = exchange.memory.setdefault("weights", {})  # type: ignore[assignment]
+    used: dict[int, int] = exchange.memory.setdefault("weights", {})
     total = used.get(minute, 0) + weight
     used.clear()
     used[minute] = total

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from simulator.dialect import Dialect
 from simulator.faults import FaultLog
 from simulator.market import Listing, Market, Reference
@@ -27,7 +29,7 @@ class Exchange:
         self.tamper = Tamper(self, faults)
         self.frames = 0  # handed to sockets
         self.now = 0  # the instant of the call in progress
-        self.memory: dict[str, object] = {}  # the dialect's own
+        self.memory: dict[str, Any] = {}  # the dialect's own
         self._oracle = oracle
         self._awake: list[Desk] = []
 
