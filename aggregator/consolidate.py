@@ -44,20 +44,8 @@ class Ladder:
 
     __slots__ = (
         *("_buffer", "_keyed_at", "_kind", "_oldest", "_runs", "_since_key", "_touched", "_trades", "_views"),
-        *(
-            "batch",
-            "books",
-            "changes",
-            "epoch",
-            "confirmed",
-            "first",
-            "instrument",
-            "live_since",
-            "quote",
-            "seq",
-            "settled",
-            "waits",
-        ),
+        *("batch", "books", "changes", "instrument", "live_since", "quote", "settled", "waits"),
+        *("confirmed", "epoch", "first", "opened", "seq"),
     )
 
     def __init__(self, instrument: Instrument, venues: Iterable[str]) -> None:
