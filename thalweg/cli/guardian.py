@@ -1,17 +1,20 @@
-"""Kills a supervisor's children if the supervisor dies without having stopped them.
+"""Ends a supervisor's children if the supervisor dies without having stopped them.
 
 Runs as a process of its own that imports nothing of ours: `python -I -S guardian.py`. On its stdin it reads `+PID` for
 a child that was started and `-PID` for one that has ended; the end of stdin is the end of the supervisor, however it
-came.
+came. Where the kernel offers it, `tie_to_parent` in the child itself closes the gap before the guardian knows of it;
+the guardian works elsewhere too, and kills what does not heed the signal.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
 import time
 
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>: a signal to us when our parent dies
 GRACE_S = 3.0  # for services to flush and to say goodbye; then they are killed
 
 
@@ -26,6 +29,16 @@ def guard() -> None:
         elif line.startswith("-"):
             children.discard(int(line[1:]))
     end(children)
+
+
+def tie_to_parent() -> None:
+    """Have this process terminated when its parent dies (Linux); called in a child before it becomes the service."""
+    prctl = getattr(_LIBC, "prctl", None)
+    if prctl is not None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded before any fork
 
 
 def end(children: set[int]) -> None:
