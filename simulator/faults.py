@@ -71,8 +71,8 @@ class Script:
 
     faults: tuple[Fault, ...] = ()
     settle_s: float = 8.0
-    subscribed_s: float = 2.0
-    latest_s: float = 12.0
+    subscribed_s: float = 3.0
+    latest_s: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,12 @@ def test_the_rest_snapshot_splices_into_the_stream() -> None:
     assert not consumer.gaps
 
 
+def test_the_oracle_knows_a_snapshot_that_was_fetched_before_anyone_subscribed() -> None:
+    bench = Bench("binance")
+    first = json.loads(bench.get("/api/v3/depth", symbol="BTCUSDT").body)
+    assert ("BTC-USDT", f"{first['lastUpdateId']}/-") in bench.truth
+
+
 def test_depth_has_the_limit_the_weight_and_the_sides_best_first() -> None:
     bench, _ = subscribed()
     first = bench.get("/api/v3/depth", symbol="BTCUSDT", limit="5")
