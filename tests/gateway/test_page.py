@@ -180,4 +180,4 @@ def test_a_page_that_was_loaded_in_part_is_loaded_again(page: Page) -> None:
     page.reload()
     expect(page.locator("#matrix tbody tr")).to_have_count(0)
     page.unroute(failing)
-    expect(page.locator(LIVE)).to_have_count(4, timeout=WAIT_MS)
+    expect(page.locator(LIVE)).to_have_count(4, timeout=2 * WAIT_MS)
