@@ -195,7 +195,7 @@ def _depth(exchange: Exchange, desk: Desk, limit: int, now: int) -> Reply:
         f'{{"lastUpdateId":{desk.sequence},"bids":[{_levels(market.bids.top(limit))}],'
         f'"asks":[{_levels(market.asks.top(limit))}]}}'
     )
-    exchange.witness_book(desk, min(limit, exchange.dialect.verified), desk.sequence, None)
+    exchange.witness_book(desk, exchange.dialect.verified, desk.sequence, None)
     saved[desk.symbol] = body.encode()
     return _weighed(exchange, weight, now, saved[desk.symbol])
 
