@@ -122,7 +122,10 @@ def endpoints(port: int, settings: Settings) -> dict[str, str]:
     """Give the variables that send every venue's worker to the simulator."""
     venues = {venue for one in settings.instruments.by_name.values() for venue in one.symbols}
     kinds = (("WS", "ws"), ("REST", "http"))
-    return {f"{PREFIX}{v.upper()}_{name}": f"{scheme}://127.0.0.1:{port}/{v}" for v in venues for name, scheme in kinds}
+    found = {
+        f"{PREFIX}{v.upper()}_{name}": f"{scheme}://127.0.0.1:{port}/{v}" for v in venues for name, scheme in kinds
+    }
+    return found | {"no_proxy": "127.0.0.1,localhost"}  # a proxy that leads to the venues does not lead to us
 
 
 def refuse_taken_port(host: str, port: int) -> None:
