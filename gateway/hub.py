@@ -31,12 +31,12 @@ class Arrival:
 
 @dataclass(slots=True)
 class _Followed:
-    """A topic, how many follow it, and every how many ticks it steps."""
+    """A topic, at which rate it steps, in which of its periods it last did, and how many follow it."""
 
     topic: Topic
-    every: int
-    followers: int = 0
+    rate_ms: int
     stepped: int = -1
+    followers: int = 0
 
 
 class Hub:
@@ -107,7 +107,7 @@ class Hub:
         key = (channel.name, depth, rate_ms)
         followed = self._followed.get(key)
         if followed is None:
-            followed = self._followed[key] = _Followed(self._topic(channel, depth, now), rate_ms // TICK_MS)
+            followed = self._followed[key] = _Followed(self._topic(channel, depth, now), rate_ms)
             self._keys[followed.topic] = key
         followed.followers += 1
         return followed.topic
@@ -150,10 +150,10 @@ class Hub:
         self.listen(now)
         frames = {}
         for followed in self._followed.values():
-            due = number // followed.every
-            if due == followed.stepped:
+            period = number * TICK_MS // followed.rate_ms
+            if period == followed.stepped:
                 continue
-            followed.stepped = due
+            followed.stepped = period
             frame = followed.topic.advance(now)
             if frame is not None:
                 frames[followed.topic] = frame

@@ -45,8 +45,7 @@ class Steps:
         """Step to the replica's newest publication and give the frame of the step."""
         replica, place = self.replica, self.position
         frame = Frame(text, place, replica.applied - self._applied, self.restarted)
-        merged = place.merged + (0 if self.restarted else frame.n)
-        self.position = Position(replica.seq, merged, replica.traded, replica.generation)
+        self.position = Position(replica.seq, place.merged + frame.n, replica.traded, replica.generation)
         self._applied, self._trouble = replica.applied, replica.trouble
         return frame
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -39,10 +39,9 @@ class Aggregator:
         self.client.publish(keys.HEARTBEAT, orjson.dumps({"ts": 1, "epoch": 1, "heads": heads, "trouble": trouble}))
 
 
-async def until(condition: Callable[[], object], also: Callable[[], Awaitable[object]] | None = None) -> None:
+async def until(condition: Callable[[], object], meanwhile: Callable[[], object] = bool) -> None:
     """Wait for a condition, looking each 10 ms."""
     async with asyncio.timeout(PATIENCE_S):
         while not condition():
-            if also is not None:
-                await also()
+            meanwhile()
             await asyncio.sleep(0.01)

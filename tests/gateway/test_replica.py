@@ -88,10 +88,10 @@ def test_joining_anew_begins_the_count_anew() -> None:
 def test_a_new_aggregator_makes_books_wait_for_its_key_record() -> None:
     maker = Maker()
     replica = replica_at(maker)
-    maker.states = dict.fromkeys(VENUES, State.SYNCING)
-    replica.receive(maker.open(), maker.ts)
+    opening = maker.open()
+    opening.venues = []
+    replica.receive(opening, maker.ts)
     assert [replica.state(venue) for venue in VENUES] == [State.SYNCING] * 2
-    maker.states = dict.fromkeys(VENUES, State.LIVE)
     replica.receive(maker.key(), maker.ts)
     assert [replica.state(venue) for venue in VENUES] == [State.LIVE] * 2
 

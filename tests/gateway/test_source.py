@@ -37,7 +37,8 @@ class Following:
             self.aggregator.publish(self.maker.delta(trades=1))
 
     async def catches_up(self) -> None:
-        await until(lambda: self.replica.seq == self.maker.seq)
+        """Wait, while the aggregator gives signs of life that say nothing of heads."""
+        await until(lambda: self.replica.seq == self.maker.seq, self.aggregator.beat)
 
     def is_equal(self) -> bool:
         return shown(self.replica) == self.maker.books

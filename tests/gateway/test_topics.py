@@ -111,6 +111,17 @@ def test_a_client_that_joins_between_two_steps_of_a_slow_variant_fits_into_its_c
     assert late.merged < first.merged
 
 
+@pytest.mark.parametrize(("rate_ms", "frames"), [(100, 40), (250, 16), (1000, 4)])
+def test_frames_come_at_the_rate_that_was_granted(rate_ms: int, frames: int) -> None:
+    scene = Scene()
+    scene.follow(BOOK, rate_ms=rate_ms)
+    for _ in range(40):
+        scene.maker.flags ^= 1
+        scene.publish(scene.maker.delta())
+        scene.tick()
+    assert len(scene.wire.reader.of("d")) == frames
+
+
 def test_frames_are_made_once_for_all_clients_that_share_them() -> None:
     scene = Scene()
     wires = [RecordingWire() for _ in range(5)]
