@@ -19,7 +19,7 @@ An entry `<epoch>-<n>` of `st:{INSTRUMENT}:VENUE` has these fields, in this orde
 | `ts_append` | x | x | x | x | x | instant the entry was packed |
 | `bids`, `asks` | - | x | x | - | - | little-endian int64 pairs (price, size), best first in snapshots |
 
-Numbers but levels are ASCII decimals within int64. Readers ignore fields they do not know. History: 1, the first.
+Numbers but levels are ASCII digits within int64. Readers ignore fields they do not know. History: 1, the first.
 """
 
 from __future__ import annotations
@@ -92,10 +92,11 @@ def decode_entry(venue: str, instrument: str, fields: Fields) -> tuple[Event, in
 
 def _integer(text: bytes) -> int:
     """Read a number as it is written here: `int` alone would also take `1_000`, ` 1` and what no int64 holds."""
-    value = int(text) if text.isdigit() or (text[:1] == b"-" and text[1:].isdigit()) else INT64_MAX + 1
-    if not -INT64_MAX <= value <= INT64_MAX:
-        raise ValueError(f"not a number: {text[:40]!r}")
-    return value
+    if text.isdigit():
+        value = int(text)
+        if value <= INT64_MAX:
+            return value
+    raise ValueError(f"not a number: {text[:40]!r}")
 
 
 def _number(fields: Fields, name: bytes) -> int | None:
