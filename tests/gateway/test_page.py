@@ -57,7 +57,7 @@ def feeding(redis_server: str, gateway: GatewayProcess) -> Iterator[Feeder]:
 @pytest.fixture
 def feeder(feeding: Feeder) -> Feeder:
     """Four live books; binance and kraken share the best ask, and no sum fits a float's 15 digits."""
-    feeding.books["binance"] = ({"64210.11": "0.1"}, {"64210.2": "0.10000001", "64210.3": "123456789.00000001"})
+    feeding.books["binance"] = ({"64210.11": "0.1"}, {"64210.2": "0.10000001", "64210.3": "9234567890.00000001"})
     feeding.books["bybit"] = ({"64210.1": "2"}, {"64210.25": "0.3"})
     feeding.books["kraken"] = ({"64209": "1"}, {"64210.2": "0.2"})
     feeding.books["coinbase"] = ({"64208.5": "0.00000001"}, {"64211": "1"})
@@ -91,8 +91,8 @@ def test_ladders_show_every_digit_and_exact_sums(page: Page) -> None:
     asks = page.locator("#ladder-body .asks")
     expect(asks).to_contain_text("64211.00", timeout=WAIT_MS)
     assert column(page, "#ladder-body .asks", "price") == ["64211.00", "64210.30", "64210.25", "64210.20"]
-    assert column(page, "#ladder-body .asks", "size") == ["1", "123456789.00000001", "0.3", "0.30000001"]
-    totals = ["123456790.60000002", "123456789.60000002", "0.60000001", "0.30000001"]
+    assert column(page, "#ladder-body .asks", "size") == ["1", "9234567890.00000001", "0.3", "0.30000001"]
+    totals = ["9234567891.60000002", "9234567890.60000002", "0.60000001", "0.30000001"]
     assert column(page, "#ladder-body .asks", "total") == totals
     assert column(page, "#ladder-body .bids", "price") == ["64210.11", "64210.10", "64209.00", "64208.50"]
     assert column(page, "#books article:nth-child(4) .bids", "size") == ["0.00000001"]
