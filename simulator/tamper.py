@@ -81,7 +81,7 @@ class Tamper:
             self._break_sockets(fault, desk, now)
         else:
             kind = TRADES if fault.kind == "drop_trade" else BOOK
-            topic = next(topic for topic in desk.topics.values() if topic.kind == kind and topic.clients)
+            topic = next(topic for topic in desk.topics.values() if topic.kind == kind and _heard(topic))
             topic.armed.append(Armed(fault, fault.count))
             self._calm([desk.instrument], now, KINDS[fault.kind].calm_s)
         return True
