@@ -116,7 +116,8 @@ class Aggregator:
         """Connect, restore, follow the streams until stopped or in trouble."""
         session = _Session(self)
         await self.link.connect()
-        await self.link.run([heartbeat(self.clock.wall_ns(), 0, [], self._trouble)])
+        if self._trouble is not None:
+            await self.link.run([heartbeat(self.clock.wall_ns(), 0, [], self._trouble)])
         await session.hearing.subscribe()
         async with asyncio.TaskGroup() as group:
             listening = group.create_task(session.hearing.listen())
