@@ -143,7 +143,7 @@ def _publish(exchange: Exchange, topic: Topic, now: int) -> None:
     """Publish the levels that changed, or the trades since the last frame."""
     desk = topic.desk
     if topic.kind == TRADES:
-        rows = _trades(desk, [(trade, now) for trade in topic.trades])
+        rows = _trades(desk, [(trade, now) for trade in reversed(topic.trades)])
         exchange.publish(topic, _parts("market_trades", now, f'{{"type":"update","trades":[{rows}]}}'))
         return
     stamp = desk.stamp(now, 1)

@@ -73,7 +73,7 @@ def test_trades_name_the_maker_and_a_new_subscriber_sees_the_latest_first() -> N
     bench.run(8000)
     frames = [json.loads(text) for text in bench.frames(client)]
     assert frames[0]["events"] == [{"type": "snapshot", "trades": []}]
-    rows = [row for one in frames[2:] for row in one["events"][0]["trades"]]
+    rows = [row for one in frames[2:] for row in reversed(one["events"][0]["trades"])]  # newest first in a frame
     assert list(rows[0]) == ["product_id", "trade_id", "price", "size", "time", "side"]
     known = {str(995_000_000 + trade.number): trade for trade, _ in bench.exchange.desks["BTC-USDT"].recent}
     assert all((row["side"] == "SELL") is known[row["trade_id"]].taker_buys for row in rows[-10:])
@@ -88,7 +88,7 @@ def test_trades_name_the_maker_and_a_new_subscriber_sees_the_latest_first() -> N
     assert ids == sorted(ids, reverse=True)
     bench.run(4000)
     updates = [json.loads(text)["events"][0] for text in bench.frames(late) if '"update"' in text]
-    assert next(int(row["trade_id"]) for one in updates for row in one["trades"]) == ids[0] + 1
+    assert next(int(row["trade_id"]) for one in updates for row in reversed(one["trades"])) == ids[0] + 1
 
 
 def test_heartbeats_come_each_second_and_are_numbered() -> None:
