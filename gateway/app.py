@@ -22,7 +22,7 @@ from starlette.websockets import WebSocket
 
 from gateway import rest
 from gateway.admission import Doorkeeper, is_loopback, origin_allowed
-from gateway.hub import Hub
+from gateway.hub import AGGREGATOR, REDIS, Hub
 from gateway.outbox import Wire
 from gateway.protocol import SUBPROTOCOL
 from gateway.replica import Replica
@@ -59,6 +59,8 @@ class Gateway:
         """Begin without a client."""
         self.settings = settings
         self.hub = Hub(settings.instruments)
+        for part in (REDIS, AGGREGATOR):
+            self.hub.set_part(part, False, "not heard of yet", now())
         self.sessions: dict[Session, None] = {}
         self.door = Doorkeeper()
         self.node = socket.gethostname()

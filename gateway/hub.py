@@ -66,7 +66,7 @@ class Hub:
     def set_part(self, name: str, live: bool, why: str, now: Now) -> None:
         """Note whether a part of the system is there; what can't be heard of is not shown as live."""
         part = self.parts[name]
-        if part.live != live:
+        if part.live != live or not part.since_ns:
             part.since_ns = now.wall
         part.live, part.why = live, why
         if name == REDIS and not live:

@@ -20,7 +20,7 @@ class Part:
     """A part of the system that the gateway depends on."""
 
     live: bool = False
-    why: str = "not heard of yet"
+    why: str = ""
     since_ns: int = 0
 
 

@@ -65,7 +65,8 @@ class Source:
                     await self._listen()
                     continue
                 except RedisTrouble as error:
-                    LOG.warning("%s", error)
+                    if self._hub.parts[REDIS].why != str(error):
+                        LOG.warning("%s", error)
                     self._hub.set_part(REDIS, False, str(error), now())
                 await asyncio.sleep(random.uniform(0, backoff_s))
                 backoff_s = min(backoff_s * 2, LONGEST_BACKOFF_S)
