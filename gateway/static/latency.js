@@ -89,7 +89,7 @@ export class LatencyPanel {
     setText(row.what, hop.what ?? "");
     row.what.title = `${hop.what ?? ""} From ${hop.from} to ${hop.to}; clock: ${hop.clock}.`;
     const slowest = lines.length > 1 && !this.by.value ? `slowest of ${lines.length}: ` : "";
-    const samples = summary ? `· ${slowest}${serviceName(summary.by)}, n ${summary.count.toLocaleString("en")} in ${Math.round(summary.window_s)} s` : "· no sample";
+    const samples = summary ? `· ${slowest}${serviceName(summary.by)}, last ${Math.round(summary.window_s)} s, n ${summary.count.toLocaleString("en")} since start` : "· no sample";
     setText(row.samples, samples);
     setSpan(row.bar, summary ? position(summary.p50) : 0, summary ? position(summary.p99) : 0);
   }

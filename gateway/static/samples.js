@@ -16,15 +16,15 @@ export class Samples {
     this.total += 1;
   }
 
-  /** Count, window, percentiles (nearest rank), maximum and mean; null when empty. */
+  /** Count since the start; window, percentiles (nearest rank), maximum and mean of what is held; null when empty. */
   summary(nowMs) {
-    const count = Math.min(this.total, KEPT);
-    if (count === 0) return null;
-    const sorted = this.ring.slice(0, count).sort();
-    const rank = (share) => sorted[Math.min(count - 1, Math.ceil(share * count) - 1)];
+    const held = Math.min(this.total, KEPT);
+    if (held === 0) return null;
+    const sorted = this.ring.slice(0, held).sort();
+    const rank = (share) => sorted[Math.min(held - 1, Math.ceil(share * held) - 1)];
     const oldest = this.total > KEPT ? this.stamps[this.total % KEPT] : this.stamps[0];
-    const mean = sorted.reduce((sum, us) => sum + us, 0) / count;
+    const mean = sorted.reduce((sum, us) => sum + us, 0) / held;
     const window_s = (nowMs - oldest) / 1000;
-    return { count, window_s, p50: rank(0.5), p95: rank(0.95), p99: rank(0.99), max: sorted[count - 1], mean };
+    return { count: this.total, window_s, p50: rank(0.5), p95: rank(0.95), p99: rank(0.99), max: sorted[held - 1], mean };
   }
 }
