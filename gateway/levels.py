@@ -77,10 +77,12 @@ def level_texts(side: LadderSide, scale: Scale) -> list[LevelText]:
 
 def _level_text(price: int, sizes: list[int], scale: Scale) -> LevelText:
     decimals = scale.size_decimals
-    text: LevelText = [format_fixed(price, scale.price_decimals), format_fixed(sum(sizes), decimals)]
+    total = format_fixed(sum(sizes), decimals)
+    text: LevelText = [format_fixed(price, scale.price_decimals), total]
     if scale.venues:
-        named = zip(scale.venues, sizes, strict=True)
-        text.append({venue: format_fixed(size, decimals) for venue, size in named if size})
+        quoting = [(venue, size) for venue, size in zip(scale.venues, sizes, strict=True) if size]
+        alone = len(quoting) == 1  # most levels: the venue's size is the total, and its text is at hand
+        text.append({venue: total if alone else format_fixed(size, decimals) for venue, size in quoting})
     return text
 
 

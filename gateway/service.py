@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 import socket
 import time
@@ -73,7 +74,7 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host.strip("[]"), port), family=_family(host), backlog=1024)
     except OSError as error:
-        raise SettingsError(f"can't listen on {host}:{port}: {error.strerror}") from error
+        raise SettingsError(f"can't listen on {host}:{port}: {os.strerror(error.errno or 0)}") from error
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -29,6 +29,7 @@ SEARCH_BATCH = 64  # records fetched at once while searching back for a key reco
 SEARCH_MOST = 1024  # a key record comes at least every 256 records
 REFILL_BATCH = 512  # records fetched at once into a hole
 SILENT_POLLS = 3  # silent polls after which the subscription is made anew: a connection can die unnoticed
+UNREACHABLE = "can't be reached"
 YIELD_EVERY = 32  # pushed messages between two chances for the ticks
 
 
@@ -65,14 +66,18 @@ class Source:
                     await self._listen()
                     continue
                 except RedisTrouble as error:
-                    if self._hub.parts[REDIS].why != str(error):
-                        LOG.warning("%s", error)
-                    self._hub.set_part(REDIS, False, str(error), now())
+                    self._lose(error)
                 await asyncio.sleep(random.uniform(0, backoff_s))
                 backoff_s = min(backoff_s * 2, LONGEST_BACKOFF_S)
         finally:
             await self._pushed.close()
             await self._fetched.close()
+
+    def _lose(self, error: RedisTrouble) -> None:
+        """Say once that Redis is gone; clients are not told addresses."""
+        if self._hub.parts[REDIS].why != UNREACHABLE:
+            LOG.warning("%s; trying again until it works", error)
+        self._hub.set_part(REDIS, False, UNREACHABLE, now())
 
     async def _connect(self) -> None:
         """Subscribe, then bring every replica up to the end of its stream."""

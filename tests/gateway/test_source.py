@@ -201,6 +201,7 @@ async def test_a_cut_connection_is_made_anew_and_nothing_is_lost(scene: Followin
         await until(lambda: scene.replica.state("kraken") is State.LIVE)
         scene.aggregator.client.client_kill_filter(_type="pubsub")
         await until(lambda: not scene.hub.parts[REDIS].live)
+        assert scene.hub.parts[REDIS].why == "can't be reached"
         assert {scene.replica.state(venue) for venue in VENUES} == {State.STALE}
         for _ in range(5):
             scene.aggregator.lose(scene.maker.delta())
