@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import sys
 from collections.abc import Sequence
 
 from aggregator.bells import Bells, channel_of
@@ -36,7 +37,8 @@ from thalweg.transport import RedisLink
 
 TICK_S = 0.25  # a lost ring costs no more than this
 KEEP_NS = 950_000_000  # looked at each tick, so once a second; a crash costs so much work and no data
-DRAIN_S = 4.0  # the supervisor gives us 5 s
+DRAIN_NS = 3_000_000_000  # writers that go on writing must not keep us
+STOP_S = 4.0  # for all of the stop; the supervisor gives us 5 s
 BACKOFF_S = (0.1, 2.0)
 LOG = logging.getLogger("thalweg.aggregator")
 
@@ -56,7 +58,7 @@ async def serve(settings: Settings) -> None:
             await asyncio.wait({work})
         finally:
             service.stop()
-            await asyncio.wait({work}, timeout=DRAIN_S)
+            await asyncio.wait({work}, timeout=STOP_S)
             work.cancel()
             report, violations = report_of(service.standing.values(), service.lag, service.rings.samples())
             for violation in violations:
@@ -85,11 +87,13 @@ class Aggregator:
         self.stopping = asyncio.Event()
         self.standing: dict[str, Ladder] = {}
         self.lag = 0
+        self.drain_until = sys.maxsize
         self._trouble: str | None = None
         self._failures = 0
 
     def stop(self) -> None:
         """Ask the loop to drain and end."""
+        self.drain_until = self.clock.monotonic_ns() + DRAIN_NS
         self.stopping.set()
         self.wake.set()
 
@@ -152,7 +156,9 @@ class _Session:
         self._bells = Bells(instruments)
         self.hearing = BellSource(service.bell_link, self._bells, service.clock, service.wake)
         ladders = [Ladder(one, instruments.venues(name)) for name, one in instruments.by_name.items()]
-        self._outlets = [Outlet(ladder, settings.retention_s, settings.stream_cap) for ladder in ladders]
+        self._outlets = {
+            ladder.instrument.name: Outlet(ladder, settings.retention_s, settings.stream_cap) for ladder in ladders
+        }
         self._streams = {
             (ladder.instrument.name, book.line.name): Stream(ladder, index)
             for ladder in ladders
@@ -172,7 +178,7 @@ class _Session:
             WireError: a checkpoint or publication is not in our layout.
         """
         self._epoch = await self._link.call(b"FCALL", b"thalweg_epoch", 1, keys.OUT_EPOCH)
-        for outlet in self._outlets:
+        for outlet in self._outlets.values():
             await self._restore(outlet)
             outlet.ladder.live_since = self._clock.wall_ns()
         self._alarm()
@@ -197,14 +203,14 @@ class _Session:
         await self._exchange([key], ())
 
     async def follow(self) -> None:
-        """Read and publish until stopped; then until two sweeps in a row find nothing.
+        """Read and publish until stopped; then until two sweeps in a row find nothing, or the drain's time is over.
 
         Raises:
             Fenced: another aggregator took over.
             RedisTrouble: the connection failed or the server refused.
         """
         streams, commands, quiet = [*self._streams.values()], list[bytes](), 0
-        while quiet < 2:
+        while quiet < 2 and self._clock.monotonic_ns() < self._service.drain_until:
             replies = await self._exchange(commands, streams)
             commands = self._turn(streams, replies)
             quiet = quiet + 1 if self._service.stopping.is_set() and not any(replies) else 0
@@ -244,8 +250,8 @@ class _Session:
                 parts.setdefault(stream.ladder.instrument.name, []).append((stream.index, entries))
         news = self._hear(ts_read, now) if self._sweeping else set()
         commands = self._keep(now) if self._sweeping and now >= self._next_keep else []
-        for outlet in self._outlets:
-            name = outlet.ladder.instrument.name
+        for name in self._outlets if self._sweeping else parts:
+            outlet = self._outlets[name]
             if name in parts or name in news or outlet.ladder.key_due(now):
                 commands.append(self._step(outlet, parts.get(name, ()), ts_read, now))
         return [*commands, self._heartbeat()] if self._sweeping else commands
@@ -267,12 +273,12 @@ class _Session:
         """Give the heartbeat of this sweep and set the alarm for the next."""
         self._due = False
         asyncio.get_running_loop().call_later(TICK_S, self._alarm)
-        return heartbeat(self._clock.wall_ns(), self._epoch, [outlet.ladder for outlet in self._outlets], None)
+        return heartbeat(self._clock.wall_ns(), self._epoch, [outlet.ladder for outlet in self._outlets.values()], None)
 
     def _keep(self, now: int) -> list[bytes]:
         """Give the commands that are due each second; as all is settled, checkpoints tell what is in `out:`."""
         self._next_keep = now + KEEP_NS
-        commands = [command for outlet in self._outlets for command in outlet.keep(now)]
+        commands = [command for outlet in self._outlets.values() for command in outlet.keep(now)]
         return [*commands, latency_command(self._clock.wall_ns(), self._service.rings.summaries(now))]
 
     def _alarm(self) -> None:

@@ -1,0 +1,66 @@
+"""What must hold of everything an aggregator published and counted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from tests.aggregator.feed import NAME, PATIENCE_S, VENUES, Feed, Watcher, covers
+from thalweg import keys
+from thalweg.events import State
+from thalweg.publication import Publication, decode_publication
+from thalweg.settings import Settings
+
+
+def published(client: redis.Redis) -> list[Publication]:
+    """What `out:` holds."""
+    entries: Any = client.xrange(keys.out(NAME))
+    return [decode_publication(entry[b"r"]) for _, entry in entries]
+
+
+def assert_nothing_lost_or_twice(client: redis.Redis, feeds: list[Feed]) -> None:
+    """Sequence dense, every entry in exactly one run, every trade once and in order."""
+    records = published(client)
+    assert [one.seq for one in records] == list(range(1, len(records) + 1))
+    for feed in feeds:
+        index = VENUES.index(feed.venue)
+        runs = [row[1:] for one in records for row in one.runs.tolist() if row[0] == index]
+        covered = [(epoch, n) for epoch, first, last in runs for n in range(first, last + 1)]
+        entries: Any = client.xrange(feed.key)
+        assert [b"%d-%d" % number for number in covered] == [identity for identity, _ in entries]
+        assert [trade.id for one in records for trade in one.trades if trade.venue == index] == feed.trades
+
+
+def read_report(settings: Settings) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(Path(str(settings.report)).read_text())
+    skipped = sum(report["skipped"].values())
+    assert report["read"] == report["applied"] + skipped + report["unreadable"]
+    assert report["read"] == report["covered"] + report["pending"]
+    return report
+
+
+async def settled(watcher: Watcher, feeds: list[Feed]) -> None:
+    """Wait until every feed's book is published live and its last entry is covered."""
+    marks = [covers(feed) for feed in feeds]
+    done = [False for _ in feeds]
+
+    def all_there(one: Publication) -> bool:
+        for at, mark in enumerate(marks):
+            done[at] = done[at] or mark(one)
+        return all(done) and all(line.state is State.LIVE for line in one.venues)
+
+    for feed in feeds:
+        feed.trade()
+    await watcher.until(all_there)
+
+
+async def eventually(true: Callable[[], bool]) -> None:
+    """Look again and again at what can't be awaited."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
