@@ -25,6 +25,10 @@ class Cadence:
             self._gap_ns = gap if self._gap_ns is None else self._gap_ns + WEIGHT * (gap - self._gap_ns)
         self._last_ns = now
 
+    def pause(self) -> None:
+        """Leave out the time until the next update: the book was not being told."""
+        self._last_ns = None
+
     def late(self, now: int) -> bool:
         """Say whether the silence is longer than this book's habit allows."""
         if self._last_ns is None:

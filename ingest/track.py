@@ -220,6 +220,7 @@ class Track:
         self._rule.reset()
         self._drop_held("not_live")
         self.book.clear()
+        self._cadence.pause()
         self.probing = False
         self._position = (None, None, None)
         self.flags &= Flag.UNVERIFIED

@@ -210,7 +210,7 @@ VENUE = Venue(
     rest=REST,
     capability=Capability("sequence", None),
     depth=None,
-    keepalive=Keepalive(silence_s=60, ping=ALIVE, every_s=20),
+    keepalive=Keepalive(silence_s=12, ping=ALIVE, every_s=5),
     connect=connect,
     subscribe=subscribe,
     resubscribe=resubscribe,

@@ -184,7 +184,7 @@ VENUE = Venue(
     rest="https://api.bybit.com",
     capability=Capability("sequence", None),
     depth=DEPTH,
-    keepalive=Keepalive(silence_s=30, ping='{"op":"ping"}', every_s=20),
+    keepalive=Keepalive(silence_s=12, ping='{"op":"ping"}', every_s=5),
     connect=connect,
     subscribe=subscribe,
     resubscribe=resubscribe,

@@ -34,3 +34,11 @@ def test_a_book_that_never_moved_is_not_late_and_one_that_moved_once_is_judged_a
     cadence.beat(0)
     assert not cadence.late(CAP_NS)
     assert cadence.late(CAP_NS + 1)
+
+
+def test_an_outage_does_not_teach_patience() -> None:
+    cadence, last = learned(SECOND // 10)
+    cadence.pause()
+    assert not cadence.late(last + 600 * SECOND)
+    cadence.beat(last + 600 * SECOND)
+    assert cadence.late(last + 600 * SECOND + FLOOR_NS + 1)

@@ -57,3 +57,14 @@ def test_a_thin_book_does_not_flap() -> None:
         alive(desk, 9)
         desk.frame(delta(k, k))
     assert alive(desk, 50) == []
+
+
+def test_an_outage_leaves_a_busy_book_as_closely_watched_as_before() -> None:
+    desk = live(Desk())
+    busy(desk)
+    desk.do(desk.session.disconnected("lost", desk.now))
+    desk.now += 60_000_000_000
+    desk.connect()
+    desk.frame(whole(1))
+    assert alive(desk, 6) == ["live"]
+    assert desk.session.tracks[0].flags & Flag.LATE

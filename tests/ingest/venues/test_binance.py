@@ -141,6 +141,6 @@ def test_a_refused_subscription_is_made_again_and_not_only_the_book_fetched() ->
     session = Session(VENUE, {"BTCUSDT": instrument}, Tally(), lambda: 1.0)
     session.connected(0, 0)
     session.frame(b'{"code":0,"msg":"Service unavailable","id":"BTCUSDT"}', 1, 1)
-    effects = session.tick(2, 60 * 10**9)
+    effects = session.tick(2, 11 * 10**9)
     assert effects.fetch == ["BTCUSDT"]
     assert [json.loads(text)["method"] for text in effects.send[-2:]] == ["UNSUBSCRIBE", "SUBSCRIBE"]
