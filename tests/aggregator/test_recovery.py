@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import redis
 
-from aggregator import service
+from aggregator import service, source
 from tests.aggregator.checks import assert_nothing_lost_or_twice, eventually, published, read_report, settled
 from tests.aggregator.conftest import FUNCTIONS, Start, stop
 from tests.aggregator.feed import PATIENCE_S, Feed, Watcher, covers, line_of
@@ -221,3 +221,22 @@ async def test_functions_that_are_missing_are_waited_for(
 
     assert not task.done()
     assert caplog.text.count("redis-init") == 1
+
+
+async def test_a_bell_connection_that_hears_nothing_is_made_anew(
+    client: redis.Redis, feeds: list[Feed], watcher: Watcher, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bell_connections() -> set[str]:
+        clients: Any = client.client_list()
+        return {one["id"] for one in clients if one["name"] == "thalweg-aggregator-bells"}
+
+    monkeypatch.setattr(source, "DEAF_S", 0.02)
+    start()
+    await watcher.until(lambda one: one.kind is Kind.KEY)
+    first = bell_connections()
+    await eventually(lambda: bool(bell_connections()) and first.isdisjoint(bell_connections()))
+    for feed in feeds:
+        feed.open()
+    await settled(watcher, feeds)
+
+    assert [one.kind for one in published(client)].count(Kind.OPEN) == 1
