@@ -35,7 +35,6 @@ LIMITS = {
 class Code(IntEnum):
     """Why a request, or one of its channels, was refused."""
 
-    INTERNAL = 100
     UNKNOWN_CHANNEL = 102
     ALREADY_SUBSCRIBED = 105
     LIMIT = 106

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import pytest
+
+from gateway.channels import Channel
+from gateway.hub import AGGREGATOR, REDIS, Hub, Joined
+from gateway.topic import Frame, Now, Position, Topic
+from gateway.topics import TradesTopic
+from tests.gateway.client import RecordingWire, Ticker
+from tests.gateway.publications import START_NS, Maker, instruments
+from tests.gateway.test_topics import BOOK, LADDER, Scene
+
+SECOND = 1_000_000_000
+
+
+def at(seconds: float) -> Now:
+    return Now(START_NS + int(seconds * SECOND), int(seconds * SECOND))
+
+
+def heard_hub() -> Hub:
+    hub = Hub(instruments("BTC-USDT", "ETH-USDT"))
+    hub.set_part(REDIS, True, "", at(0))
+    hub.hear(at(0), None)
+    return hub
+
+
+def troubles(hub: Hub) -> set[str | None]:
+    return {replica.trouble for replica in hub.replicas.values()}
+
+
+def test_at_first_nothing_may_be_called_live() -> None:
+    assert None not in troubles(Hub(instruments()))
+
+
+def test_a_hub_that_hears_everything_has_no_trouble() -> None:
+    hub = heard_hub()
+    hub.listen(at(1))
+    assert troubles(hub) == {None}
+
+
+def test_a_heartbeat_that_is_over_a_second_old_is_silence() -> None:
+    hub = heard_hub()
+    hub.listen(at(1.1))
+    assert troubles(hub) == {"aggregator: no heartbeat for over a second"}
+    assert hub.parts[AGGREGATOR].since_ns == at(1.1).wall
+
+
+def test_the_next_heartbeat_ends_the_silence() -> None:
+    hub = heard_hub()
+    hub.listen(at(1.1))
+    hub.hear(at(1.2), None)
+    assert troubles(hub) == {None}
+    assert (hub.parts[AGGREGATOR].since_ns, hub.parts[AGGREGATOR].why) == (at(1.2).wall, "")
+
+
+def test_without_redis_an_earlier_heartbeat_counts_for_nothing() -> None:
+    hub = heard_hub()
+    hub.set_part(REDIS, False, "can't be reached", at(0.1))
+    hub.set_part(REDIS, True, "", at(0.2))
+    hub.listen(at(0.3))
+    assert not hub.parts[AGGREGATOR].live
+
+
+def test_only_the_instrument_that_is_quiet_is_in_trouble() -> None:
+    hub = heard_hub()
+    for name, seconds in (("BTC-USDT", 0.0), ("ETH-USDT", 2.0)):
+        maker = Maker(name)
+        hub.replicas[name].join([maker.key()], at(0).wall)
+        hub.replicas[name].receive(maker.delta(), at(seconds).wall)
+    hub.hear(at(3.5), None)
+    assert [hub.replicas[name].trouble for name in hub.replicas] == ["nothing published for over 3 s", None]
+
+
+def test_clients_with_the_same_wish_share_a_topic() -> None:
+    scene = Scene()
+    for options in ({"depth": 10}, {"depth": 9}, {"depth": 25}, {"depth": 25, "rate_ms": 250}):
+        scene.ticker.connect(RecordingWire(), BOOK, **options)
+    assert scene.hub.following == 3
+
+
+def test_depth_and_rate_do_not_split_what_has_none() -> None:
+    ticker = Ticker(Hub(instruments()))
+    for rate_ms in (100, 1000):
+        ticker.connect(RecordingWire(), "status", "metrics", rate_ms=rate_ms, depth=rate_ms)
+    assert ticker.hub.following == 2
+
+
+def test_the_report_has_only_what_was_joined() -> None:
+    hub = heard_hub()
+    maker = Maker(seq=9)
+    hub.replicas["BTC-USDT"].join([maker.key()], 0)
+    hub.replicas["BTC-USDT"].receive(maker.delta(), 0)
+    assert hub.report() == {"BTC-USDT": {"joined_at": 10, "head": 11, "received": 1, "refilled": 0}}
+
+
+@pytest.mark.parametrize("names", [(BOOK,), (BOOK, LADDER)])
+def test_frames_are_joined_by_lines_and_empty_ones_left_out(names: tuple[str, ...]) -> None:
+    replica = Hub(instruments()).replicas["BTC-USDT"]
+    topics = [TradesTopic(Channel(name, "trades"), replica) for name in names]
+    silent = TradesTopic(Channel("", "trades"), replica)
+    frames: dict[Topic, Frame] = {silent: Frame(b"", Position(), 1)}
+    frames |= {topic: Frame(name.encode(), Position(), 1) for topic, name in zip(topics, names, strict=True)}
+    joined = Joined(frames)
+    text = joined(frozenset([*topics, silent]))
+    assert sorted(text.decode().split("\n")) == sorted(names)
+    assert joined(frozenset([*topics, silent])) is text
