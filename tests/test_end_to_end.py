@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from thalweg.capture import Line, format_line
 from thalweg.cli import main
 from thalweg.cli.embedded import free_port
 
@@ -140,3 +141,27 @@ def test_faults_are_marked_and_mended(tmp_path: Path) -> None:
     assert found["injected"] == found["marked"] == found["resynced"] >= 1
     assert {one["kind"] for one in found["detail"]} == {kind for _, kind in KINDS}
     assert (found["collateral"], run.summary["live_wrong_events"]) == (0, 0)
+
+
+@pytest.mark.integration
+def test_a_capture_is_fed_through_all_of_it(tmp_path: Path) -> None:
+    frames = (Path(__file__).parent / "frames" / "kraken" / "vector.jsonl").read_bytes().split()
+    capture, file = tmp_path / "capture.jsonl", tmp_path / "summary.json"
+    capture.write_bytes(b"".join(format_line(Line(at, 1, "<", frame)) for at, frame in enumerate(frames)))
+    command = [
+        *PROGRAM,
+        "replay",
+        f"kraken={capture}",
+        "--speed",
+        "0",
+        "--port",
+        str(free_port()),
+        "--summary",
+        str(file),
+    ]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, env=clean_environ())
+    assert ended.returncode == 0, ended.stderr[-4000:]
+    summary = json.loads(file.read_text())
+    assert summary["conservation"]["ok"]
+    assert summary["decoded"] == summary["frames"] == len(frames)
+    assert summary["books"] == 1

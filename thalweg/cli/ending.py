@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -40,89 +40,101 @@ class Ended:
     violations: list[str]
 
 
-@dataclass(slots=True)
-class _Course:
-    """The stop as it goes: how long each step may take and took."""
+class Stop:
+    """One stop: what was seen when it began, and how long each step took."""
 
-    step_s: float
-    began: float = field(default_factory=monotonic)
-    steps: dict[str, float] = field(default_factory=dict)
+    def __init__(self, plan: Plan, fleet: Fleet, observation: Observation, folder: Path, *, hurried: bool) -> None:
+        """Prepare; a hurried stop, as by Ctrl-C, waits less for each step."""
+        self._plan, self._fleet, self._observation, self._folder = plan, fleet, observation, folder
+        self._step_s = HURRIED_S if hurried else STEP_S
+        self._began = self._step_began = monotonic()
+        self._steps: dict[str, float] = {}
+        self._books_live, self._missing = observation.subscriber.live, missing(observation.subscriber)
+        self._frames, self._ts_end = 0, 0
+        self._faults: list[dict[str, Any]] = []
+        self._seen = Appended()
+        self._heads: dict[str, int] = {}
 
-    def done(self, name: str) -> None:
-        """Note the end of a step."""
-        now = monotonic()
-        self.steps[name] = now - self.began
-        self.began = now
+    async def run(self) -> Ended:
+        """Stop all services in the order that loses nothing and give the summary.
 
-    async def until(self, name: str, holds: Callable[[], Awaitable[bool]]) -> None:
+        Raises:
+            ThalwegError: Redis or the simulator does not answer.
+        """
+        plan, fleet, observation = self._plan, self._fleet, self._observation
+        if plan.simulator_port is not None:
+            await ask(plan.simulator_socket("control"), "pause")
+        self._frames, self._ts_end = await observation.frames(), time.time_ns()
+        await self._until("drain", self._drained)
+        for names in (fleet.ingest, [AGGREGATOR]):
+            await fleet.stop(*names, within_s=self._step_s)
+            self._done(names[0].partition(":")[0])
+        self._heads = await out_heads(observation.link, list(plan.settings.instruments.by_name))
+        await self._until("gateway", self._caught_up)
+        if plan.simulator_port is not None:
+            self._faults = (await observation.report())["faults"]
+        await fleet.stop(GATEWAY, SIMULATOR, within_s=self._step_s)
+        self._done("rest")
+        observation.judge.expire(float("inf"))
+        found = self._findings(await _accounts(plan, fleet, observation, self._folder))
+        summary = summarise(found)
+        return Ended(summary, verdict(found, summary))
+
+    async def _until(self, name: str, holds: Callable[[], Awaitable[bool]]) -> None:
         """Wait until a condition has held for some polls in a row, or the step's time is over."""
-        deadline, row = monotonic() + self.step_s, 0
+        deadline, row = monotonic() + self._step_s, 0
         while row < SETTLED_POLLS and monotonic() < deadline:
             row = row + 1 if await holds() else 0
             await asyncio.sleep(POLL_S)
-        self.done(name)
+        self._done(name)
 
+    def _done(self, name: str) -> None:
+        """Note the end of a step."""
+        now = monotonic()
+        self._steps[name] = now - self._step_began
+        self._step_began = now
 
-async def measured_stop(plan: Plan, fleet: Fleet, observation: Observation, folder: Path, *, hurried: bool) -> Ended:
-    """Stop all services in the order that loses nothing and give the summary.
+    async def _drained(self) -> bool:
+        """Tell whether nothing was appended since the last look and the publications cover all of it."""
+        before, self._seen = self._seen, await look(self._observation.link, self._plan.streams)
+        covered = self._observation.judge.covered
+        tops = ((stream, top) for stream, top in self._seen.tops.items() if top != (0, 0))
+        return before == self._seen and all(covered.get(stream) == top for stream, top in tops)
 
-    Raises:
-        ThalwegError: Redis or the simulator does not answer.
-    """
-    course = _Course(HURRIED_S if hurried else STEP_S)
-    judge, subscriber = observation.judge, observation.subscriber
-    stopped_at, books_live, not_live = monotonic(), subscriber.live, missing(subscriber)
-    if plan.simulator_port is not None:
-        await ask(plan.simulator_socket("control"), "pause")
-    frames, ts_end = await observation.frames(), time.time_ns()
-    last = Appended()
+    async def _caught_up(self) -> bool:
+        """Tell whether judge and client have seen the last publication of every instrument."""
+        judge, subscriber = self._observation.judge, self._observation.subscriber
+        return judge.heads == self._heads and subscriber.caught_up(self._heads) and not judge.waiting
 
-    async def drained() -> bool:
-        nonlocal last
-        before, last = last, await look(observation.link, plan.streams)
-        tops = {stream: top for stream, top in last.tops.items() if top != (0, 0)}
-        return before == last and all(judge.covered.get(stream) == top for stream, top in tops.items())
-
-    await course.until("drain", drained)
-    await fleet.stop(*fleet.ingest, within_s=course.step_s)
-    course.done("ingest")
-    await fleet.stop(AGGREGATOR, within_s=course.step_s)
-    course.done("aggregator")
-    heads = await out_heads(observation.link, list(plan.settings.instruments.by_name))
-
-    async def caught_up() -> bool:
-        return judge.heads == heads and subscriber.caught_up(heads) and not judge.waiting
-
-    await course.until("gateway", caught_up)
-    faults = (await observation.report())["faults"] if plan.simulator_port is not None else []
-    await fleet.stop(GATEWAY, SIMULATOR, within_s=course.step_s)
-    course.done("rest")
-    judge.expire(float("inf"))
-    accounts = await _accounts(plan, fleet, observation, folder)
-    accounts.all_live = books_live == subscriber.books
-    live_at = subscriber.all_live_at
-    found = Findings(
-        accounts=accounts,
-        seconds=stopped_at - observation.exec_at,
-        venues=plan.venues,
-        instruments=list(plan.settings.instruments.by_name),
-        all_live_s=observation.all_live_s,
-        books=subscriber.books,
-        books_live=books_live,
-        missing=not_live,
-        frames=frames - (observation.frames_at_live or 0),
-        measured_s=stopped_at - (observation.exec_at if live_at is None else live_at),
-        subscribers=subscriber.report(),
-        oracle=judge.report(),
-        faults=judge_faults(judge.history, faults, ts_end),
-        wrong=judge.wrong,
-        wrong_details=judge.details,
-        losses=observation.losses,
-        demo=plan.wishes.demo,
-        steps=course.steps,
-    )
-    summary = summarise(found)
-    return Ended(summary, verdict(found, summary))
+    def _findings(self, accounts: Accounts) -> Findings:
+        """Put together what was seen."""
+        plan, observation = self._plan, self._observation
+        judge, subscriber, wishes = observation.judge, observation.subscriber, plan.wishes
+        accounts.all_live = self._books_live == subscriber.books
+        frames, since = self._frames - (observation.frames_at_live or 0), subscriber.all_live_at
+        if wishes.counted:  # a replay: all of it is measured
+            frames, since = sum(report["frames"] for report in accounts.ingest.values()), observation.exec_at
+        return Findings(
+            accounts=accounts,
+            seconds=self._began - observation.exec_at,
+            venues=plan.venues,
+            instruments=list(plan.settings.instruments.by_name),
+            all_live_s=observation.all_live_s,
+            books=subscriber.books,
+            books_live=self._books_live,
+            missing=self._missing,
+            frames=frames,
+            measured_s=self._began - (observation.exec_at if since is None else since),
+            subscribers=subscriber.report(),
+            oracle=judge.report(),
+            faults=judge_faults(judge.history, self._faults, self._ts_end),
+            wrong=judge.wrong,
+            wrong_details=judge.details,
+            losses=observation.losses,
+            demo=wishes.demo,
+            partial=wishes.counted,
+            steps=self._steps,
+        )
 
 
 async def _accounts(plan: Plan, fleet: Fleet, observation: Observation, folder: Path) -> Accounts:

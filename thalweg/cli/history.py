@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -71,7 +71,7 @@ class History:
                     yield book, after
 
 
-def judge_faults(history: History, faults: list[Mapping[str, Any]], ts_end: int) -> dict[str, Any]:
+def judge_faults(history: History, faults: Sequence[Mapping[str, Any]], ts_end: int) -> dict[str, Any]:
     """Say of each fault whether it was marked and mended, and which books stopped being live without one.
 
     Counted are the faults that must show as a gap. A fault so late that the run ended within its window is counted

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from thalweg.cli.embedded import free_port
 from thalweg.errors import SettingsError
+from thalweg.instruments import shard_of
 from thalweg.settings import PREFIX, Settings, load_settings
 
 DEMO_RATE = 1500.0  # frames a second over all fake venues: the load the smoke test asks for, half as much again
@@ -17,7 +18,7 @@ DEMO_RATE = 1500.0  # frames a second over all fake venues: the load the smoke t
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """The options of `thalweg up`; `summary` is a file, or `-` for stdout."""
+    """The options of a run; `summary` is a file, or `-` for stdout; `counted` asks for the counts without either."""
 
     demo: bool = False
     venues: str | None = None
@@ -29,11 +30,12 @@ class Wishes:
     summary: str | None = None
     port: int | None = None
     as_json: bool = False
+    counted: bool = False
 
     @property
     def measured(self) -> bool:
         """Whether the run ends with a count of everything."""
-        return self.seconds is not None or self.summary is not None
+        return self.counted or self.seconds is not None or self.summary is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,11 @@ class Plan:
     def streams(self) -> list[tuple[str, str]]:
         """The (instrument, venue) of every book."""
         return [(name, venue) for name, one in self.settings.instruments.by_name.items() for venue in one.symbols]
+
+    @property
+    def sockets(self) -> int:
+        """How many sockets the workers will open: one for each shard of a venue that has a book."""
+        return len({(venue, shard_of(name)) for name, venue in self.streams})
 
     @property
     def page(self) -> str:

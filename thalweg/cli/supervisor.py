@@ -14,10 +14,11 @@ from typing import Any
 
 from thalweg.cli.children import Guardian
 from thalweg.cli.console import Screen
-from thalweg.cli.ending import Ended, measured_stop
+from thalweg.cli.ending import Ended, Stop
 from thalweg.cli.fleet import AGGREGATOR, GATEWAY, SIMULATOR, Fleet, server_of_our_own, watch_server
 from thalweg.cli.observation import Observation
 from thalweg.cli.plan import Plan
+from thalweg.cli.replaying import Player
 from thalweg.cli.server import connected, load_functions, shown_url
 from thalweg.cli.simulated import until_answering
 from thalweg.cli.subscriber import missing
@@ -33,9 +34,16 @@ STAGE_S = 1.5  # for each of the three stages of a stop by Ctrl-C, which must en
 class Run:
     """The state of one run."""
 
-    def __init__(self, plan: Plan, screen: Screen, exec_at: float) -> None:
-        """Prepare; `exec_at` is the monotonic instant at which the command was started."""
+    def __init__(
+        self, plan: Plan, screen: Screen, exec_at: float, player: Player | None = None, player_port: int = 0
+    ) -> None:
+        """Prepare; `exec_at` is the monotonic instant at which the command was started.
+
+        A `player` stands in for the venues, and the run ends when it has played everything.
+        """
         self.plan = plan
+        self.player = player
+        self.player_port = player_port
         self.screen = screen
         self.exec_at = exec_at
         self.told_to_stop = asyncio.Event()
@@ -85,6 +93,10 @@ class Run:
             if server is not None:
                 watch(watch_server(server, folder / "redis" / "server.log"))
             observation = Observation(self.plan, link, self.exec_at)
+            if self.player is not None:
+                listening = asyncio.Event()
+                watch(self.player.run(self.player_port, listening.set))
+                await listening.wait()
             await self._start(group, fleet, observation)
             for work in self._watchers(fleet, observation):
                 watch(work)
@@ -147,7 +159,14 @@ class Run:
             before, then = frames, now
 
     async def _until_end(self) -> None:
-        """Wait until told to stop or, in a run of so many seconds, until they are over."""
+        """Wait until told to stop, until the seconds of the run are over, or until all has been played."""
+        if self.player is not None:
+            over = asyncio.ensure_future(self.player.over(self.plan.sockets))
+            told = asyncio.ensure_future(self.told_to_stop.wait())
+            await asyncio.wait({over, told}, return_when=asyncio.FIRST_COMPLETED)
+            over.cancel()
+            told.cancel()
+            return
         seconds = self.plan.wishes.seconds
         left = None if seconds is None else max(0.0, self.exec_at + seconds - monotonic())
         with suppress(TimeoutError):
@@ -158,7 +177,7 @@ class Run:
         self.screen.say("Stopping.")
         if self.plan.wishes.measured:
             hurried = self.told_to_stop.is_set()
-            return await measured_stop(self.plan, fleet, observation, folder, hurried=hurried)
+            return await Stop(self.plan, fleet, observation, folder, hurried=hurried).run()
         for names in (fleet.ingest, [AGGREGATOR], [GATEWAY, SIMULATOR]):
             await fleet.stop(*names, within_s=STAGE_S)
         return None

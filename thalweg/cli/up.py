@@ -13,6 +13,7 @@ import click
 
 from thalweg.cli import EXIT_FAILED
 from thalweg.cli.console import standard_screen
+from thalweg.cli.ending import Ended
 from thalweg.cli.plan import DEMO_RATE, Wishes, make_plan
 from thalweg.cli.supervisor import Run
 from thalweg.errors import SettingsError
@@ -49,21 +50,35 @@ def command(**options: object) -> None:
       thalweg up --demo --faults default --seconds 40 --summary out.json
     """
     wishes = Wishes(**options)  # type: ignore[arg-type]  # click has checked them against the declarations above
-    summary = None if wishes.summary in (None, "-") else Path(wishes.summary or "")
-    if summary is not None and not summary.parent.is_dir():
-        raise SettingsError(f"--summary {summary}: there is no folder {summary.parent}")
+    path = summary_path(wishes.summary)
     screen = standard_screen(as_json=wishes.as_json, stdout_is_taken=wishes.summary == "-")
-    plan = make_plan(wishes, os.environ)
-    ended = asyncio.run(Run(plan, screen, exec_instant()).run())
+    run = Run(make_plan(wishes, os.environ), screen, exec_instant())
+    finish(asyncio.run(run.run()), wishes.summary, path)
+
+
+def summary_path(summary: str | None) -> Path | None:
+    """Give the file of a summary; `None` for stdout and for no summary.
+
+    Raises:
+        SettingsError: its folder is not there.
+    """
+    path = None if summary in (None, "-") else Path(summary or "")
+    if path is not None and not path.parent.is_dir():
+        raise SettingsError(f"--summary {path}: there is no folder {path.parent}")
+    return path
+
+
+def finish(ended: Ended | None, summary: str | None, path: Path | None) -> None:
+    """Write a run's summary and what is wrong with it; end the process with code 1 if anything is."""
     if ended is None:
         return
     text = json.dumps(ended.summary, indent=2)
-    if summary is not None:
-        summary.write_text(text + "\n", encoding="utf-8")
-    elif wishes.summary == "-":
+    if path is not None:
+        path.write_text(text + "\n", encoding="utf-8")
+    elif summary == "-":
         click.echo(text)
     for sentence in ended.violations:
-        click.echo(f"thalweg up: {sentence}", err=True)
+        click.echo(f"thalweg: {sentence}", err=True)
     if ended.violations:
         sys.exit(EXIT_FAILED)
 

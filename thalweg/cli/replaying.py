@@ -1,0 +1,213 @@
+"""Stands in for venues with what they once sent: a WebSocket and HTTP server on loopback that plays captures.
+
+A client that connects to `/VENUE...` is played one recorded connection of that venue, from its beginning: the one in
+which most of the client's first frames were said, of several the one played least. What else it says is ignored.
+HTTP requests are answered with the recorded answers of the same path and symbol, one after the other, the last one
+again and again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from time import monotonic
+from typing import BinaryIO, cast
+from urllib.parse import parse_qs, urlsplit
+
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from thalweg.capture import Line, parse_line
+from thalweg.errors import CaptureError, SettingsError
+
+GREETING_S = 0.5  # in which a client's subscriptions are heard
+BURST = 200  # frames sent flat out before others get a turn
+
+
+@dataclass(slots=True)
+class Recorded:
+    """One recorded connection: what was sent, what came, and how often it was played."""
+
+    said: set[bytes] = field(default_factory=set)
+    lines: list[Line] = field(default_factory=list)
+    played: int = 0
+
+
+@dataclass(slots=True)
+class Tape:
+    """One venue's capture; `answers` are HTTP answers by path and symbol."""
+
+    connections: dict[int, Recorded] = field(default_factory=lambda: defaultdict(Recorded))
+    answers: dict[tuple[str, str], list[Line]] = field(default_factory=lambda: defaultdict(list))
+
+    def choose(self, said: set[bytes]) -> Recorded | None:
+        """Give the connection to play to a client that said this; `None` if there is none to play."""
+        playable = [one for one in self.connections.values() if one.lines]
+        chosen = max(playable, key=lambda one: (len(one.said & said), -one.played), default=None)
+        if chosen is not None:
+            chosen.played += 1
+        return chosen
+
+    def answer(self, url: str) -> Line | None:
+        """Give the next recorded answer to a request, or the last one again."""
+        known = self.answers.get(_request(url), [])
+        return known.pop(0) if len(known) > 1 else next(iter(known), None)
+
+
+@contextmanager
+def open_capture(path: Path) -> Iterator[BinaryIO]:
+    """Open a capture, compressed or not.
+
+    Raises:
+        SettingsError: it can't be read.
+        CaptureError: it is compressed and cut off.
+    """
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as opened:
+            yield cast("BinaryIO", opened)
+    except EOFError as error:
+        raise CaptureError(f"{path} is cut off") from error
+    except (OSError, zlib.error) as error:
+        raise SettingsError(f"{path} can't be read: {error}") from error
+
+
+def load_tape(path: Path) -> Tape:
+    """Read a capture into memory.
+
+    Raises:
+        CaptureError: a line is not in the capture format, or the file is cut off.
+        SettingsError: the file can't be read.
+    """
+    tape = Tape()
+    with open_capture(path) as file:
+        for number, text in enumerate(file, 1):
+            try:
+                line = parse_line(text)
+            except CaptureError as error:
+                raise CaptureError(f"{path}, line {number}: {error}") from error
+            if line is not None:
+                _put(tape, line)
+    return tape
+
+
+def _put(tape: Tape, line: Line) -> None:
+    one = tape.connections[line.connection]
+    if line.direction == "h" and line.url is not None:
+        tape.answers[_request(line.url)].append(line)
+    elif line.direction == ">":
+        one.said.add(line.data)
+    elif line.direction in ("<", "x"):
+        one.lines.append(line)
+
+
+def _request(url: str) -> tuple[str, str]:
+    """Give what tells requests apart: the last part of the path, and the symbol."""
+    parts = urlsplit(url)
+    return parts.path.rstrip("/").rpartition("/")[2], ",".join(parse_qs(parts.query).get("symbol", []))
+
+
+class Player:
+    """Plays tapes by venue; `speed` 1 is their own pace, 0 as fast as they are read."""
+
+    def __init__(self, tapes: dict[str, Tape], speed: float) -> None:
+        """Prepare; `run` listens."""
+        self.frames = 0
+        self._tapes = tapes
+        self._speed = speed
+        self._playing = 0
+        self._played = 0
+        self._ended = asyncio.Event()
+
+    async def run(self, port: int, ready: Callable[[], None]) -> None:
+        """Listen on loopback until cancelled.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        async with serve(
+            self._serve, "127.0.0.1", port, process_request=self._respond, compression=None, ping_interval=None
+        ) as server:
+            ready()
+            await server.serve_forever()
+
+    async def over(self, clients: int) -> None:
+        """Wait until that many clients were played to the end, and nobody is being played to."""
+        while self._playing or self._played < clients:
+            self._ended.clear()
+            await self._ended.wait()
+
+    async def _serve(self, socket: ServerConnection) -> None:
+        """Play one connection, then stay until the client goes."""
+        tape = self._tapes.get(_venue(socket.request.path if socket.request else ""))
+        said: set[bytes] = set()
+        with suppress(TimeoutError, ConnectionClosed):
+            async with asyncio.timeout(GREETING_S):
+                while True:
+                    said.add(await socket.recv(decode=False))
+        recorded = tape.choose(said) if tape is not None else None
+        if recorded is None:
+            return
+        self._playing += 1
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(_ignore(socket))
+            try:
+                await self._play(socket, recorded.lines)
+            except ConnectionClosed:
+                pass
+            finally:
+                self._playing, self._played = self._playing - 1, self._played + 1
+                self._ended.set()
+            await reading
+
+    async def _play(self, socket: ServerConnection, lines: list[Line]) -> None:
+        """Send the frames at their pace.
+
+        Raises:
+            ConnectionClosed: the client went.
+        """
+        began, first = monotonic(), lines[0].ts
+        for number, line in enumerate(lines):
+            if self._speed:
+                wait = began + (line.ts - first) / 1e9 / self._speed - monotonic()
+                if wait > 0:
+                    await asyncio.sleep(wait)
+            elif number % BURST == 0:
+                await asyncio.sleep(0)
+            if line.direction == "x":
+                await socket.close(line.status if line.status in (1000, 1001, 1011, 1012, 1013) else 1001)
+                return
+            await socket.send(line.data, text=True)
+            self.frames += 1
+
+    async def _respond(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Answer plain HTTP from the tape; let WebSockets through."""
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return None
+        tape = self._tapes.get(_venue(request.path))
+        line = tape.answer(request.path) if tape is not None else None
+        if line is None:
+            return connection.respond(HTTPStatus.NOT_FOUND, "not in the capture\n")
+        response = connection.respond(HTTPStatus(line.status or 200), "")
+        del response.headers["Content-Length"]
+        response.headers["Content-Length"] = str(len(line.data))
+        return Response(response.status_code, response.reason_phrase, response.headers, line.data)
+
+
+def _venue(path: str) -> str:
+    """Give the first part of a path."""
+    return urlsplit(path).path.strip("/").partition("/")[0]
+
+
+async def _ignore(socket: ServerConnection) -> None:
+    """Read what the client says until it goes."""
+    with suppress(ConnectionClosed):
+        async for _ in socket:
+            pass
