@@ -65,7 +65,7 @@ def run_demo(folder: Path, *options: str) -> Finished:
             if "all_live_s" in said[-1] and not verified:
                 env = {"REDIS_URL": next(one["url"] for one in said if one.get("service") == "redis")}
                 verified = json.loads(CliRunner().invoke(main, ["verify", "*:BTC-USD*", "--json"], env=env).output)
-                tail = ["tail", "coinbase:BTC-USD", "--json", "--count", "5"]
+                tail = ["tail", "coinbase:BTC-USDT", "--json", "--count", "5"]
                 tailed = [json.loads(text) for text in CliRunner().invoke(main, tail, env=env).output.splitlines()]
         code = up.wait(PATIENCE_S)
     errors = (folder / "log").read_text()
@@ -125,7 +125,7 @@ class TestDemo:
 
     def test_a_late_reader_begins_with_a_whole_book(self, demo: Finished) -> None:
         assert demo.tailed[0]["kind"] == "snapshot"
-        assert {one["instrument"] for one in demo.tailed} == {"BTC-USD"}
+        assert {one["instrument"] for one in demo.tailed} == {"BTC-USDT"}
 
 
 @pytest.mark.integration
