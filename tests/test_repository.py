@@ -21,6 +21,7 @@ DECISION_LINES = 40
 MACHINE_PATH = re.compile(r"(?<![\w.-])/(?:work|farm|root|home/\w+|Users/\w+)/[A-Za-z.]")
 REGISTRY = re.compile(r"pypi\.org|pythonhosted\.org|deb\.debian\.org|registry\.npmjs\.org|(?:unpkg|jsdelivr)\.\w+")
 EMOJI = re.compile("[\U0001f000-\U0001faff\ufe0f]")
+UNFILLED = re.compile(r"@@\w+@@")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)\s#]+)")
 
 
@@ -53,7 +54,9 @@ def hits(pattern: re.Pattern[str], text: str) -> list[str]:
     return [line.strip()[:120] for line in text.splitlines() if pattern.search(line)]
 
 
-@pytest.mark.parametrize("pattern", [MACHINE_PATH, REGISTRY, EMOJI], ids=["machine path", "registry", "emoji"])
+@pytest.mark.parametrize(
+    "pattern", [MACHINE_PATH, REGISTRY, EMOJI, UNFILLED], ids=["machine path", "registry", "emoji", "unfilled"]
+)
 def test_no_text_names_what_it_must_not(pattern: re.Pattern[str]) -> None:
     found = {file: hits(pattern, text) for file, text in texts().items()}
     assert {file: lines for file, lines in found.items() if lines} == {}
@@ -65,6 +68,7 @@ def test_no_text_names_what_it_must_not(pattern: re.Pattern[str]) -> None:
         (MACHINE_PATH, "see " + "/ro" + "ot/.config"),
         (MACHINE_PATH, "open('" + "/wo" + "rk/main/x')"),
         (REGISTRY, "https://files.python" + "hosted.org/packages/a.whl"),
+        (UNFILLED, "@" + "@RATE@@ frames/s"),
         (EMOJI, "done \N{ROCKET}"),
     ],
 )
