@@ -39,11 +39,12 @@ def apply_changes(side: Levels, changes: Levels, sign: int) -> Levels:
     newest[:-1] = changes[1:, 0] != changes[:-1, 0]
     changes = changes[newest]
     at, hit = _find(keys, changes[:, 0] * -sign)
-    kept = np.ones(len(keys), dtype=bool)
-    kept[at[hit]] = False
-    joined = np.concatenate((side[kept], changes[changes[:, 1] > 0]))
-    ranked: Levels = joined[(joined[:, 0] * -sign).argsort(kind="stable")]
-    return ranked
+    after = side.copy()
+    after[at[hit], 1] = changes[hit, 1]
+    if not hit.all():
+        after = np.concatenate((after, changes[~hit]))
+        after = after[(after[:, 0] * -sign).argsort(kind="stable")]
+    return after[after[:, 1] > 0]
 
 
 def _find(keys: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64]) -> tuple[Any, Any]:

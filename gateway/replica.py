@@ -147,7 +147,7 @@ class Replica:
         changes = np.concatenate(self._changes)
         self._changes.clear()
         codes = changes[:, 0]
-        for code in np.unique(codes).tolist():
+        for code in set(codes.tolist()):
             book = self._books.get(self._names[code >> 1])
             if book is not None:
                 side = code & 1
