@@ -36,6 +36,7 @@ UNREADABLE = "unreadable entry"
 UNOPENED = "epoch without open entry"
 OTHER_DECIMALS = "other decimals"
 NEW_EPOCH = "new epoch"
+UNKNOWN = "waits for a snapshot"
 SILENT = "ingest silent"
 UNHEARD = "ingest not heard yet"
 
@@ -81,15 +82,16 @@ class VenueBook:
         return replace(self.line, state=state, reason=reason, since=self._since_heard)
 
     def join(self, cursor: Cursor, line: VenueLine | None = None) -> None:
-        """Stand at `cursor` with an empty book; `line` is what is known of it from elsewhere.
+        """Stand at `cursor` with an empty book, not to be trusted; `line` is what is known of it from elsewhere.
 
         A book that is said to be live is stale here until its next snapshot.
         """
         self.cursor = cursor
-        if line is not None:
-            self.line = line
-            if line.state is State.LIVE:
-                line.state, line.reason = State.STALE, "waits for a snapshot"
+        self.book.clear()
+        self._trusted = False
+        self.line = line or self.line
+        if self.line.state is State.LIVE:
+            self.line.state, self.line.reason = State.STALE, UNKNOWN
 
     def take(self, number: Cursor, fields: Fields, ts_read: int, counters: Counters) -> tuple[Event, int] | None:
         """Read the next entry: check its number, count it, apply it.

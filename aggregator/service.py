@@ -135,7 +135,7 @@ class Aggregator:
     async def _back_off(self, trouble: str) -> None:
         """Say what is wrong, once, and wait: full jitter, at most 2 s, ended by a stop."""
         if trouble != self._trouble:
-            LOG.warning("%s; trying again until it works", trouble)
+            LOG.warning("%s; trying again until it works", trouble.rstrip("."))
         self._trouble = trouble
         low, cap = BACKOFF_S
         wait = random.uniform(low, min(cap, low * 2 ** min(self._failures + 1, 8)))

@@ -182,14 +182,24 @@ def test_a_silent_book_goes_on_applying_deltas() -> None:
     assert book.book.bids().tolist() == [[99, 2]]
 
 
-def test_a_book_joined_without_its_entries_is_not_live() -> None:
-    book = VenueBook(INSTRUMENT, "binance")
+@pytest.mark.parametrize("line", [None, VenueLine("binance", State.LIVE)])
+def test_a_book_joined_without_its_entries_is_empty_and_not_live(line: VenueLine | None) -> None:
+    book, counters = a_book(), Counters()
 
-    book.join((E, 9), VenueLine("binance", State.LIVE))
-    book.hear(True, NOW)
+    book.join((E, 9), line)
+    take(book, counters, (E, 10, a_status(State.LIVE)))
 
     assert not book.live
     assert state(book) == (State.STALE, "waits for a snapshot")
+    assert book.book.counts == (0, 0)
+
+
+def test_a_joined_book_shows_the_state_it_is_said_to_have() -> None:
+    book = VenueBook(INSTRUMENT, "binance")
+
+    book.join((E, 9), VenueLine("binance", State.DELISTED, reason="not listed"))
+
+    assert state(book) == (State.DELISTED, "not listed")
 
 
 @pytest.mark.parametrize("seed", range(20))
