@@ -5,25 +5,33 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
-from thalweg.events import State
+from thalweg.events import Flag, State
 from thalweg.publication import VenueLine
 
-WINDOW_NS = 10_000_000_000  # within which a fault must show; the slowest detector is silence, about 5 s
+WINDOW_NS = 10_000_000_000  # within which a fault must show
+SILENCE_NS = 15_000_000_000  # the same for silence, which shows when patience ends: 10 s of a socket without any frame
+SILENCES = ("silent_book", "silent_socket")
 GAP, TRADES = "gap", "trades"
+
+
+def window(fault: Mapping[str, Any]) -> int:
+    """Give how long after a fault it must have shown."""
+    return SILENCE_NS if fault["kind"] in SILENCES else WINDOW_NS
 
 
 @dataclass(slots=True)
 class Change:
-    """A book's state, reason and since from the instant `ts` on."""
+    """A book's state, reason, since and whether it is late, from the instant `ts` on."""
 
     ts: int
     state: State
     reason: str
     since: int | None
+    late: bool = False
 
 
 @dataclass(slots=True)
@@ -36,32 +44,34 @@ class History:
         """Note how a publication shows a book."""
         known = self.changes[book]
         last = known[-1] if known else None
-        if last is None or (last.state, last.reason, last.since) != (line.state, line.reason, line.since):
-            known.append(Change(ts, line.state, line.reason, line.since))
+        now = Change(ts, line.state, line.reason, line.since, bool(line.flags & Flag.LATE))
+        if last is None or replace(last, ts=ts) != now:
+            known.append(now)
 
-    def marked(self, book: tuple[str, str], ts: int) -> int | None:
-        """Give when a book was first shown as not live at `ts` or within the window after it; `None` if it was not.
+    def marked(self, book: tuple[str, str], ts: int, end: int, *, late_counts: bool) -> int | None:
+        """Give when a book was first shown as not live from `ts` to `end`; `None` if it was not.
 
-        One that went and came back between two publications shows by being live since a later instant.
+        One that went and came back between two publications shows by being live since a later instant. A book that
+        is silent is flagged `late` first, and asked for again; if the venue answers, that was the mark.
         """
         known = self.changes[book]
         at = max(bisect_right(known, ts, key=lambda change: change.ts) - 1, 0)
         for change in known[at:]:
-            if change.ts > ts + WINDOW_NS:
+            if change.ts > end:
                 return None
-            if change.state is not State.LIVE or (change.ts > ts and (change.since or 0) > ts):
+            returned = change.ts > ts and (change.since or 0) > ts
+            if change.state is not State.LIVE or returned or (late_counts and change.late):
                 return max(change.ts, ts)
         return None
 
     def resynced(self, book: tuple[str, str], ts: int) -> int | None:
-        """Give when a book was live again, at `ts` or later."""
-        live = (change.ts for change in self.changes[book] if change.ts >= ts and change.state is State.LIVE)
-        return next(live, None)
+        """Give when a book was live again and not late, at `ts` or later."""
+        known = (change for change in self.changes[book] if change.ts >= ts)
+        return next((change.ts for change in known if change.state is State.LIVE and not change.late), None)
 
-    def told(self, book: tuple[str, str], ts: int) -> int | None:
-        """Give when a status of a book was told within the window after `ts`, whatever its state."""
-        times = (change.ts for change in self.changes[book] if ts < change.ts <= ts + WINDOW_NS)
-        return next(times, None)
+    def told(self, book: tuple[str, str], ts: int, end: int) -> int | None:
+        """Give when a status of a book was told after `ts`, up to `end`, whatever its state."""
+        return next((change.ts for change in self.changes[book] if ts < change.ts <= end), None)
 
     def interruptions(self) -> Iterable[tuple[tuple[str, str], Change]]:
         """Give every change from live to another state."""
@@ -92,8 +102,11 @@ def judge_faults(history: History, faults: Sequence[Mapping[str, Any]], ts_end: 
 def judge_fault(history: History, fault: Mapping[str, Any], ts_end: int) -> dict[str, Any]:
     """Say when a fault was marked on all its books and when all of them were live again, in ms after it."""
     ts, books = fault["ts_ns"], [(fault["venue"], name) for name in fault["instruments"]]
-    find = history.told if fault.get("scope") == TRADES else history.marked
-    marks = [find(book, ts) for book in books]
+    end = ts + window(fault)
+    if fault.get("scope") == TRADES:
+        marks = [history.told(book, ts, end) for book in books]
+    else:
+        marks = [history.marked(book, ts, end, late_counts=fault["kind"] in SILENCES) for book in books]
     found = [mark for mark in marks if mark is not None]
     marked = max(found, default=None) if len(found) == len(marks) else None
     ends: list[int | None] = []
@@ -107,18 +120,18 @@ def judge_fault(history: History, fault: Mapping[str, Any], ts_end: int) -> dict
         **{key: fault.get(key) for key in ("id", "kind", "venue", "instruments", "expect", "scope")},
         "marked_ms": None if marked is None else round((marked - ts) / 1e6),
         "resynced_ms": None if resynced is None else round((resynced - ts) / 1e6),
-        "cut_off": not done and ts_end - ts < WINDOW_NS,
+        "cut_off": not done and ts_end < end,
     }
 
 
 def unexplained_interruptions(history: History, faults: Iterable[Mapping[str, Any]], ts_end: int) -> list[str]:
     """Name the books that stopped being live before `ts_end` though no fault concerned them."""
-    instants = defaultdict(list)
+    spans = defaultdict(list)
     for fault in faults:
         for name in fault["instruments"]:
-            instants[fault["venue"], name].append(fault["ts_ns"])
+            spans[fault["venue"], name].append((fault["ts_ns"], fault["ts_ns"] + window(fault)))
     return [
         f"{book[0]}:{book[1]} became {change.state} ({change.reason}) though no fault concerned it"
         for book, change in history.interruptions()
-        if change.ts < ts_end and not any(0 <= change.ts - ts <= WINDOW_NS for ts in instants[book])
+        if change.ts < ts_end and not any(begin <= change.ts <= end for begin, end in spans[book])
     ]

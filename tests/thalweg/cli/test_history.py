@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from thalweg.cli.history import WINDOW_NS, Change, History, judge_faults
-from thalweg.events import State
+from thalweg.events import Flag, State
 from thalweg.publication import VenueLine
 
 SECOND = 1_000_000_000
@@ -90,6 +90,22 @@ def test_lost_trades_are_marked_by_a_status_of_a_book_that_stays_live() -> None:
     assert counts(made, fault(scope="trades"))[:3] == (1, 0, 0)
     made.note(BOOK, 11 * SECOND, VenueLine("kraken", LIVE, since=SECOND, reason="trades lost"))
     assert counts(made, fault(scope="trades"))[:3] == (1, 1, 1)
+
+
+def test_a_silent_book_is_marked_by_late_and_mended_when_it_is_not() -> None:
+    silent = fault() | {"kind": "silent_book"}
+    made = history((1, LIVE))
+    made.note(BOOK, 15 * SECOND, VenueLine("kraken", LIVE, Flag.LATE, since=SECOND))
+    assert counts(made, silent)[:3] == (1, 1, 0)
+    assert counts(made, fault())[:3] == (1, 0, 0)
+    made.note(BOOK, 16 * SECOND, VenueLine("kraken", LIVE, 0, since=SECOND))
+    assert counts(made, silent)[:3] == (1, 1, 1)
+
+
+def test_silence_may_take_longer_to_show() -> None:
+    made = history((1, LIVE), (22, STALE), (23, LIVE))
+    assert counts(made, fault() | {"kind": "silent_socket"}) == (1, 1, 1, 0)
+    assert counts(made, fault()) == (1, 0, 0, 1)
 
 
 @pytest.mark.parametrize("expect", ["absorbed", "undetectable"])
