@@ -114,7 +114,7 @@ def test_a_dead_server_ends_it_with_one_clear_error() -> None:
     up = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     said(up, "redis")
     until(lambda: len(children(up.pid)) >= 3)
-    (server,) = (process for process, line in children(up.pid).items() if "--bind" in line)
+    (server,) = (process for process, line in children(up.pid).items() if "-server " in line)
     os.kill(server, signal.SIGKILL)
     _, errors = up.communicate(timeout=30)
     assert up.returncode == 1
