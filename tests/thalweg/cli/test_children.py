@@ -100,7 +100,7 @@ async def test_a_child_that_does_not_stop_is_killed() -> None:
     assert heard.said == ["stubborn did not stop within 0.2 s; killed"]
 
 
-SUPERVISOR = f"""
+SUPERVISOR = """
 import asyncio, os, sys
 from thalweg.cli.children import Child, Guardian
 
@@ -111,15 +111,16 @@ class Silent:
 async def main():
     global child
     with Guardian() as keeper:
-        child = Child("orphan", [sys.executable, "-c", {SLEEPER!r}], os.environ, Silent(), keeper)
+        child = Child("orphan", [sys.executable, "-c", sys.argv[1]], os.environ, Silent(), keeper)
         await child.run()
 
 asyncio.run(main())
 """
 
 
-def test_a_killed_supervisor_leaves_no_orphan() -> None:
-    supervisor = subprocess.Popen([sys.executable, "-c", SUPERVISOR], stdout=subprocess.PIPE, text=True)
+@pytest.mark.parametrize("program", [SLEEPER, STUBBORN], ids=["obedient", "stubborn"])
+def test_a_killed_supervisor_leaves_no_orphan(program: str) -> None:
+    supervisor = subprocess.Popen([sys.executable, "-c", SUPERVISOR, program], stdout=subprocess.PIPE, text=True)
     assert supervisor.stdout is not None
     child = int(supervisor.stdout.readline())
     assert alive(child)

@@ -43,3 +43,9 @@ def test_a_truncated_side_keeps_its_best() -> None:
     assert (view.bids.sizes, view.asks.sizes) == ({5: 5, 4: 4}, {1: 1, 2: 2})
     view.clear()
     assert (view.bids.best(9), view.asks.best(9)) == ([], [])
+
+
+def test_a_level_of_size_0_is_no_level() -> None:
+    view = View()
+    view.bids.load([(5, 0), (4, 1)])
+    assert view.bids.best(9) == [(4, 1)]
