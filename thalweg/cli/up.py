@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from thalweg.cli import EXIT_FAILED
+from thalweg.cli import EXIT_FAILED, EXIT_INTERRUPTED
 from thalweg.cli.console import standard_screen
 from thalweg.cli.ending import Ended
 from thalweg.cli.plan import DEMO_RATE, Wishes, make_plan
@@ -33,9 +33,9 @@ from thalweg.errors import SettingsError
 def command(**options: object) -> None:
     """Run all services on this machine and print the page's address.
 
-    Starts a Redis-compatible server of its own (unless REDIS_URL names one), an ingest worker for each venue, the
-    aggregator and the gateway. Services that die are started again. Ctrl-C stops all within 5 seconds; a second
-    one at once. The services' logs go to stderr, each line with the service's name.
+    Starts a Redis-compatible server of its own (unless REDIS_URL names one; on port 6379 if that is free), an
+    ingest worker for each venue, the aggregator and the gateway. Services that die are started again. Ctrl-C stops
+    all within 5 seconds; a second one at once. The services' logs go to stderr, each line with the service's name.
 
     With --seconds or --summary everything is counted: the run ends with fake venues paused, all streams drained and
     every event accounted for. Frames are those the simulator sent, or with live venues those that ingest decoded,
@@ -53,7 +53,11 @@ def command(**options: object) -> None:
     path = summary_path(wishes.summary)
     screen = standard_screen(as_json=wishes.as_json, stdout_is_taken=wishes.summary == "-")
     run = Run(make_plan(wishes, os.environ), screen, exec_instant())
-    finish(asyncio.run(run.run()), wishes.summary, path)
+    try:
+        ended = asyncio.run(run.run())
+    except asyncio.CancelledError:  # told to stop twice: at once, and without a word
+        sys.exit(EXIT_INTERRUPTED)
+    finish(ended, wishes.summary, path)
 
 
 def summary_path(summary: str | None) -> Path | None:
