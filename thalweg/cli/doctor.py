@@ -19,6 +19,7 @@ from thalweg.cli.findings import (
     look_at_memory,
     look_at_port,
     look_at_redis,
+    look_at_variables,
     look_at_venue,
     look_for_server,
 )
@@ -58,8 +59,8 @@ async def examine(environ: Mapping[str, str], *, offline: bool) -> list[Finding]
         settings = load_settings(environ)
     except SettingsError as error:
         return [Finding(FAIL, "settings", str(error), "the other checks need the settings")]
-    findings = [Finding.fine("settings", f"{sum(name.startswith('THALWEG_') for name in environ)} THALWEG_ variables")]
-    findings += [look_at_instruments(settings), look_for_server(), *await _redis(settings, environ)]
+    findings = [*look_at_variables(environ), look_at_instruments(settings), look_for_server()]
+    findings += await _redis(settings, environ)
     findings += [look_at_port(settings), look_at_clock()]
     if not offline:
         findings += await asyncio.gather(*(look_at_venue(name, url) for name, url in _endpoints(settings)))

@@ -8,6 +8,7 @@ import socket
 import ssl
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -15,9 +16,13 @@ from thalweg.cli.embedded import OLDEST_MAJOR, find_server, server_version
 from thalweg.cli.server import functions_loaded, server_name
 from thalweg.errors import SettingsError
 from thalweg.publication import VIEW_DEPTH
-from thalweg.settings import Settings
+from thalweg.settings import PREFIX, Settings
 from thalweg.transport import RedisLink
 
+VARIABLES = {
+    *("INSTRUMENTS", "VENUES", "ONLY", "RETENTION_S", "SNAPSHOT_S", "STREAM_CAP", "HOST", "PORT", "ORIGINS", "HOSTS"),
+    *("REPORT", "LOG"),
+}
 OK, WARN, FAIL = "OK", "WARN", "FAIL"
 REACH_S = 3.0
 CLOCK_NS = 50_000_000  # more than a round trip on one network; below it hops across hosts mean something
@@ -45,6 +50,18 @@ class Finding:
     def fine(cls, about: str, text: str) -> Finding:
         """Give a line about something that is right."""
         return cls(OK, about, text)
+
+
+def look_at_variables(environ: Mapping[str, str]) -> list[Finding]:
+    """Name the settings that are not the defaults, and those that nothing reads."""
+    ours = sorted(name for name in environ if name.startswith(PREFIX))
+    known = [name for name in ours if name.removeprefix(PREFIX) in VARIABLES or name.endswith(("_WS", "_REST"))]
+    named = [name for name in ("REDIS_URL",) if environ.get(name)] + known
+    found = [Finding.fine("settings", f"set: {', '.join(named)}" if named else "all defaults")]
+    unread = [name for name in ours if name not in known]
+    return found + [
+        Finding(WARN, "settings", f"nothing reads {name}", "see the table in thalweg/settings.py") for name in unread
+    ]
 
 
 def look_at_instruments(settings: Settings) -> Finding:

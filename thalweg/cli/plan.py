@@ -13,6 +13,7 @@ from thalweg.errors import SettingsError
 from thalweg.instruments import shard_of
 from thalweg.settings import PREFIX, Settings, load_settings
 
+USUAL_PORT = 6379  # of a Redis server, and in the default REDIS_URL
 DEMO_RATE = 1500.0  # frames a second over all fake venues: the load the smoke test asks for, half as much again
 
 
@@ -115,7 +116,7 @@ def make_plan(wishes: Wishes, environ: Mapping[str, str]) -> Plan:
     settings = load_settings(ours)
     if simulator_port is not None:
         ours |= endpoints(simulator_port, load_settings({}))
-    server_port = None if environ.get("REDIS_URL") else free_port()
+    server_port = None if environ.get("REDIS_URL") else port_for_server()
     if server_port is not None:
         ours["REDIS_URL"] = f"redis://127.0.0.1:{server_port}/0"
     plan = Plan(wishes, load_settings(ours), ours, server_port, simulator_port)
@@ -123,6 +124,15 @@ def make_plan(wishes: Wishes, environ: Mapping[str, str]) -> Plan:
         raise SettingsError("none of these instruments is listed on any of these venues")
     refuse_taken_port(settings.host, settings.port)
     return plan
+
+
+def port_for_server() -> int:
+    """Give the port of a server of our own: the one that other commands look at first, if nobody listens there."""
+    try:
+        refuse_taken_port("127.0.0.1", USUAL_PORT)
+    except SettingsError:
+        return free_port()
+    return USUAL_PORT
 
 
 def endpoints(port: int, settings: Settings) -> dict[str, str]:

@@ -17,7 +17,7 @@ from thalweg.cli.console import Screen
 from thalweg.cli.ending import Ended, Stop
 from thalweg.cli.fleet import AGGREGATOR, GATEWAY, SIMULATOR, Fleet, server_of_our_own, watch_server
 from thalweg.cli.observation import Observation
-from thalweg.cli.plan import Plan
+from thalweg.cli.plan import USUAL_PORT, Plan
 from thalweg.cli.replaying import Player
 from thalweg.cli.server import connected, load_functions, shown_url
 from thalweg.cli.simulated import until_answering
@@ -84,6 +84,8 @@ class Run:
         text = await load_functions(link)
         url = shown_url(self.plan.settings.redis_url)
         self.screen.say(f"redis      {url} ({'embedded ' if server else ''}{text})", service="redis", url=url)
+        if server is not None and self.plan.server_port != USUAL_PORT:
+            self.screen.say(f"           for commands in other terminals: export REDIS_URL={url}")
         async with asyncio.TaskGroup() as group:
             watching: list[asyncio.Task[None]] = []
 

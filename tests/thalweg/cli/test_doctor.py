@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 
 import pytest
 import redis
 from click.testing import CliRunner
 
-from thalweg.cli import main
+from thalweg import settings
+from thalweg.cli import doctor, main
 from thalweg.cli.embedded import free_port
-from thalweg.cli.findings import look_at_venue, memory_needed
+from thalweg.cli.findings import VARIABLES, look_at_variables, look_at_venue, memory_needed
+from thalweg.errors import RedisTrouble
 from thalweg.settings import load_settings
 
 
@@ -27,10 +30,25 @@ def test_a_wrong_setting_is_a_failure() -> None:
     assert (code, found["settings"][0]) == (1, "FAIL")
 
 
-def test_no_server_is_no_failure_where_none_is_named() -> None:
+def test_no_server_is_no_failure_where_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: str) -> None:
+        raise RedisTrouble("nobody there")
+
+    monkeypatch.setattr(doctor, "connected", away)
     code, found = examined()
     assert code == 0
     assert found["redis"][0] == "OK"
+    assert "starts its own" in found["redis"][1]
+
+
+def test_settings_are_named_and_a_variable_nothing_reads_is_a_warning() -> None:
+    found = {one.text: one.level for one in look_at_variables({"THALWEG_KRAKEN_WS": "ws://x", "THALWEG_PROT": "1"})}
+    assert found == {"set: THALWEG_KRAKEN_WS": "OK", "nothing reads THALWEG_PROT": "WARN"}
+
+
+def test_every_variable_of_the_settings_is_known() -> None:
+    documented = set(re.findall(r"`THALWEG_([A-Z_]+)`", settings.__doc__ or ""))
+    assert documented == VARIABLES
 
 
 def test_a_named_server_that_is_away_is_a_failure() -> None:

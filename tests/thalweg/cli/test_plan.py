@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from thalweg.cli.embedded import free_port
-from thalweg.cli.plan import Wishes, endpoints, make_plan
+from thalweg.cli.plan import USUAL_PORT, Wishes, endpoints, make_plan, port_for_server
 from thalweg.errors import SettingsError
 from thalweg.settings import load_settings
 
@@ -20,6 +21,14 @@ def test_a_demo_sends_every_worker_to_the_simulator() -> None:
     assert plan.settings.endpoint("kraken", "ws", "") == f"ws://127.0.0.1:{plan.simulator_port}/kraken"
     assert plan.settings.endpoint("binance", "rest", "") == f"http://127.0.0.1:{plan.simulator_port}/binance"
     assert plan.settings.redis_url == f"redis://127.0.0.1:{plan.server_port}/0"
+
+
+def test_a_server_of_our_own_gets_the_usual_port_only_if_nobody_has_it() -> None:
+    with socket.socket() as taken:
+        with contextlib.suppress(OSError):  # somebody has it already
+            taken.bind(("127.0.0.1", USUAL_PORT))
+            taken.listen()
+        assert port_for_server() != USUAL_PORT
 
 
 def test_live_venues_are_left_where_they_are() -> None:
