@@ -33,9 +33,10 @@ from thalweg.errors import SettingsError
 def command(**options: object) -> None:
     """Run all services on this machine and print the page's address.
 
-    Starts a Redis-compatible server of its own (unless REDIS_URL names one; on port 6379 if that is free), an
-    ingest worker for each venue, the aggregator and the gateway. Services that die are started again. Ctrl-C stops
-    all within 5 seconds; a second one at once. The services' logs go to stderr, each line with the service's name.
+    Starts a Redis-compatible server of its own (unless REDIS_URL names one; on port 6379 if that is free, else it
+    says where), an ingest worker for each venue, the aggregator and the gateway. Services that die are started
+    again. Ctrl-C stops all within 5 seconds; a second one at once. The services' logs go to stderr, each line with
+    the service's name.
 
     With --seconds or --summary everything is counted: the run ends with fake venues paused, all streams drained and
     every event accounted for. Frames are those the simulator sent, or with live venues those that ingest decoded,
