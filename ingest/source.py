@@ -27,6 +27,7 @@ from thalweg.settings import Settings
 
 BATCH = 64  # frames read before others get a turn
 TICK_S = 0.1
+CLOSE_TIMEOUT_S = 0.3  # nobody reads what still comes, so the venue's goodbye may never be seen
 FETCHES = 2  # REST requests under way at once
 FETCH_TIMEOUT_S = 5.0  # without a byte
 BODY_MAX = 64 * 2**20  # bytes of a REST answer; the longest list of symbols is about a third of that
@@ -75,7 +76,7 @@ class Feed:
                 max_size=self._venue.max_frame,
                 compression=None,
                 max_queue=256,
-                close_timeout=1,
+                close_timeout=CLOSE_TIMEOUT_S,
                 user_agent_header=f"thalweg/{__version__}",
                 additional_headers=dict(self._venue.headers),
             ) as socket:
