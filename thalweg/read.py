@@ -15,7 +15,7 @@ One XREAD waits on all streams of a reader: fine for a few dozen on one server, 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -150,16 +150,18 @@ async def follow(
 
 
 async def follow_publications(
-    link: RedisLink, instruments: Iterable[str], *, wait: bool = True
+    link: RedisLink, instruments: Iterable[str], *, after: Mapping[str, Position] | None = None, wait: bool = True
 ) -> AsyncGenerator[OutItem, None]:
-    """Read `out:` streams on and on from the oldest record that is kept; arguments and errors as `follow`.
+    """Read `out:` streams on and on; arguments and errors as `follow`.
+
+    `after` gives, by instrument, the record after which to begin; the oldest that is kept where it gives none.
 
     Raises:
         RedisTrouble: the connection failed.
         WireError: a record is not in a layout this version knows.
     """
     names = {keys.out(instrument): instrument for instrument in instruments}
-    cursors = {key: Cursor(key, counts_on=True) for key in names}
+    cursors = {key: Cursor(key, (after or {}).get(name), counts_on=True) for key, name in names.items()}
     async for key, raws in _read(link, cursors, wait=wait):
         for raw in raws:
             if isinstance(raw, Regressed):

@@ -150,3 +150,6 @@ async def test_publications_are_followed_with_their_bytes(link: RedisLink) -> No
     items = [item async for item in follow_publications(link, [NAME], wait=False)]
     assert [item.record for item in items if isinstance(item, Published)] == records
     assert items[2] == Lapped(keys.out(NAME), 5, 3, 3)
+    later = [item async for item in follow_publications(link, [NAME], after={NAME: (5, 2)}, wait=False)]
+    assert later[0] == items[2]
+    assert [item.seq for item in later if isinstance(item, Published)] == [4]

@@ -69,7 +69,8 @@ class Stop:
         for names in (fleet.ingest, [AGGREGATOR]):
             await fleet.stop(*names, within_s=self._step_s)
             self._done(names[0].partition(":")[0])
-        self._heads = await out_heads(observation.link, list(plan.settings.instruments.by_name))
+        heads = await out_heads(observation.link, plan.settings.instruments.by_name)
+        self._heads = {name: seq for name, (_, seq) in heads.items()}
         await self._until("gateway", self._caught_up)
         if plan.simulator_port is not None:
             self._faults = (await observation.report())["faults"]

@@ -16,10 +16,10 @@ from thalweg.cli.plan import Plan
 from thalweg.cli.server import connected
 from thalweg.cli.simulated import ask
 from thalweg.cli.subscriber import Subscriber
-from thalweg.cli.witness import Appended, frames_read, look
+from thalweg.cli.witness import Appended, frames_read, look, out_heads
 from thalweg.errors import RedisTrouble, ThalwegError
 from thalweg.publication import VIEW_DEPTH
-from thalweg.read import Published, follow_publications
+from thalweg.read import Lapped, Position, Published, Regressed, follow_publications
 from thalweg.resp import pack
 from thalweg.transport import RedisLink, checked
 
@@ -40,6 +40,7 @@ class Observation:
         self.before = Appended()
         self.frames_at_live: int | None = None
         self.losses: list[str] = []
+        self._published: dict[str, Position] = {}
 
     @property
     def all_live_s(self) -> float | None:
@@ -54,6 +55,7 @@ class Observation:
             RedisTrouble: the server does not answer.
         """
         self.before = await look(self.link, self.plan.streams)
+        self._published = await out_heads(self.link, self.plan.settings.instruments.by_name)
 
     async def frames(self) -> int:
         """Give the frames so far: sent by the simulator, or decoded by ingest where the venues are real ones.
@@ -97,8 +99,7 @@ class Observation:
             while True:
                 try:
                     await self._follow(link)
-                except RedisTrouble as error:
-                    self.losses.append(f"the judge lost the publications: {error}")
+                except RedisTrouble:  # a hole shows when the reading goes on from where it was
                     await asyncio.sleep(RETRY_S)
                     with suppress(RedisTrouble):
                         await link.connect()
@@ -108,10 +109,13 @@ class Observation:
     async def _follow(self, link: RedisLink) -> None:
         """Read the publications of this run; those of earlier ones are passed over."""
         judging = self.plan.simulator_port is not None
-        async for item in follow_publications(link, self.plan.settings.instruments.by_name):
-            if not isinstance(item, Published):
+        names = self.plan.settings.instruments.by_name
+        async for item in follow_publications(link, names, after=self._published):
+            if isinstance(item, Lapped | Regressed):
                 self.losses.append(f"the judge lost publications: {item}")
+            if not isinstance(item, Published):
                 continue
+            self._published[item.instrument] = (item.epoch, item.seq)
             if judging:
                 await self._learn_depths(item)
             self.judge.watch(item.publication, monotonic(), judging=judging)

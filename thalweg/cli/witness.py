@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -57,15 +57,16 @@ async def sum_of_numbers(link: RedisLink, streams: Sequence[tuple[str, str]], si
     return total
 
 
-async def out_heads(link: RedisLink, instruments: Sequence[str]) -> dict[str, int]:
-    """Give the newest sequence of each `out:` stream that is there.
+async def out_heads(link: RedisLink, instruments: Iterable[str]) -> dict[str, Position]:
+    """Give epoch and sequence of the newest record of each `out:` stream that is there.
 
     Raises:
         RedisTrouble: the server does not answer.
     """
-    asked = [pack("XREVRANGE", keys.out(name), "+", "-", "COUNT", 1) for name in instruments]
-    replies = zip(instruments, await link.run(asked), strict=True)
-    return {name: parse_id(found[0][0])[1] for name, reply in replies if (found := checked(reply))}
+    names = list(instruments)
+    asked = [pack("XREVRANGE", keys.out(name), "+", "-", "COUNT", 1) for name in names]
+    replies = zip(names, await link.run(asked), strict=True)
+    return {name: parse_id(found[0][0]) for name, reply in replies if (found := checked(reply))}
 
 
 async def frames_read(link: RedisLink, venues: Sequence[str]) -> int:
