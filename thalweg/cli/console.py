@@ -14,24 +14,35 @@ class Screen:
 
     def __init__(self, own: TextIO, logs: TextIO, *, as_json: bool) -> None:
         """Say our own lines on one stream and log lines on another."""
-        self._own = own
-        self._logs = logs
+        self._own: TextIO | None = own
+        self._logs: TextIO | None = logs
         self._json = as_json
         self.watched = logs.isatty() and not as_json
 
     def say(self, text: str, **fields: Any) -> None:
         """Show one line of our own; as JSON it has the fields too."""
-        print(json.dumps({"text": text} | fields) if self._json else text, file=self._own, flush=True)
+        self._own = _print(self._own, json.dumps({"text": text} | fields) if self._json else text)
 
     def pass_on(self, name: str, line: bytes) -> None:
         """Show one line of a child's log; control characters in it are shown, not sent."""
         text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in line.decode(errors="replace"))
-        print(text if self._json else f"{name:<{NAME}} | {text}", file=self._logs, flush=True)
+        self._logs = _print(self._logs, text if self._json else f"{name:<{NAME}} | {text}")
 
     def progress(self, text: str) -> None:
         """Show how it goes, where a person watches."""
         if self.watched:
-            print(f"{'up':<{NAME}} | {text}", file=self._logs, flush=True)
+            self._logs = _print(self._logs, f"{'up':<{NAME}} | {text}")
+
+
+def _print(stream: TextIO | None, text: str) -> TextIO | None:
+    """Print a line; give the stream, or nothing once its reader has gone, which must not stop the services."""
+    if stream is None:
+        return None
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        return None
+    return stream
 
 
 def standard_screen(*, as_json: bool, stdout_is_taken: bool) -> Screen:

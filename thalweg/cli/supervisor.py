@@ -47,6 +47,7 @@ class Run:
         self.screen = screen
         self.exec_at = exec_at
         self.told_to_stop = asyncio.Event()
+        self.stopping = False
 
     async def run(self) -> Ended | None:
         """Start everything, wait for the end, stop everything; give what a measured run has found.
@@ -156,6 +157,8 @@ class Run:
             except ThalwegError as error:
                 self.screen.progress(str(error))
                 continue
+            if self.stopping:
+                return
             live = f"{observation.subscriber.live}/{observation.subscriber.books} books live"
             self.screen.progress(f"{live}, {(frames - before) / (now - then):,.0f} frames/s")
             before, then = frames, now
@@ -176,6 +179,7 @@ class Run:
                 await self.told_to_stop.wait()
 
     async def _stop(self, fleet: Fleet, observation: Observation, folder: Path) -> Ended | None:
+        self.stopping = True
         self.screen.say("Stopping.")
         if self.plan.wishes.measured:
             hurried = self.told_to_stop.is_set()
