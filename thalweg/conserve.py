@@ -66,7 +66,7 @@ def missing_reports(accounts: Accounts) -> list[str]:
     reported |= {"gateway"} if accounts.gateway is not None else set()
     found = [f"{name}: no report, so its counts are not known" for name in accounts.expected if name not in reported]
     lost = [name for name, times in accounts.restarts.items() if times and name in accounts.expected]
-    return found + [f"{name}: died {accounts.restarts[name]} times; what it had counted is lost" for name in lost]
+    return found + [f"{name}: died ({accounts.restarts[name]} x); what it had counted is lost" for name in lost]
 
 
 def check_ingest(venue: str, report: Report) -> list[str]:

@@ -116,7 +116,7 @@ def test_a_service_without_a_report_is_a_violation() -> None:
 def test_a_service_that_died_is_a_violation() -> None:
     accounts = balanced()
     accounts.restarts = {"ingest:kraken": 2, "simulator": 1}
-    assert check(accounts) == ["ingest:kraken: died 2 times; what it had counted is lost"]
+    assert check(accounts) == ["ingest:kraken: died (2 x); what it had counted is lost"]
 
 
 def test_a_gateway_that_never_joined_is_a_violation() -> None:
