@@ -9,6 +9,7 @@ from thalweg.events import State
 SECOND = 1_000_000_000
 ANSWER_NS = 10 * SECOND  # a whole book that was asked for comes within this, or is asked for again
 QUIET_NS = 3 * SECOND // 2  # a book to be fetched waits this long for its first update, to have one to splice
+HASTE_NS = 2 * SECOND  # left to books that a refusal may be about
 SHORTEST_S = 0.2  # between two questions about one book
 REFUSALS_MAX = 3  # of one symbol, before the venue's word is taken for final
 RECHECK_NS = 3600 * SECOND  # a symbol the venue does not list is asked for again this often
@@ -17,11 +18,12 @@ RECHECK_NS = 3600 * SECOND  # a symbol the venue does not list is asked for agai
 class Asking:
     """The questions about one book; monotonic instants are `now`."""
 
-    __slots__ = ("_backoff", "_by_rest", "_due", "_refusals", "track", "waiting")
+    __slots__ = ("_backoff", "_by_rest", "_due", "_refusals", "confirmed", "track", "waiting")
 
     def __init__(self, track: Track, uniform: Uniform) -> None:
-        """Nothing was asked yet."""
+        """Nothing was asked yet; `confirmed` once the venue feeds the book, before which nothing is fetched."""
         self.track = track
+        self.confirmed = True
         self.waiting = self._by_rest = False
         self._backoff = Backoff(1.0, 30.0, uniform)
         self._due = self._refusals = 0
@@ -31,12 +33,19 @@ class Asking:
         self.track.forgive()
         self.track.set_state(State.SYNCING, "subscribing", ts_recv)
         self.track.wants_book, self.waiting, self._by_rest = True, not by_rest, by_rest
-        self._due = now + (QUIET_NS if by_rest else ANSWER_NS)
+        self.confirmed = not by_rest
+        self._due = now + ANSWER_NS
 
-    def hurry(self, now: int) -> None:
-        """There is something to splice: no need to wait for it any longer."""
-        if not self.waiting and not self._backoff.attempts:
-            self._due = min(self._due, now)
+    def confirm(self, now: int, *, held: bool) -> None:
+        """The venue feeds the book: it may be fetched, at once if there is an update to splice, else in a while."""
+        if self._by_rest and not self.waiting and not self._backoff.attempts:
+            self._due = min(self._due, now if held else now + QUIET_NS)
+        self.confirmed = True
+
+    def hasten(self, now: int) -> None:
+        """The venue refused something without saying what: what did not come by now may be it."""
+        if self.waiting:
+            self._due = min(self._due, now + HASTE_NS)
 
     def answered(self) -> None:
         """The book came and is live."""
@@ -83,5 +92,8 @@ class Asking:
             track.lose("silent", ts_recv)  # not even the probe was answered
         if self.waiting:
             self._backoff.next_s()
-        self.waiting, self._due = True, now + ANSWER_NS
+        if self._by_rest and (track.deaf or not self.confirmed):
+            self.confirmed, track.deaf = False, True  # a fetched book is worth nothing while nothing follows it
+            self._backoff.reset()
+        self.waiting, self._due = self.confirmed, now + ANSWER_NS
         return True

@@ -212,7 +212,7 @@ class Session:
         if update.whole and asking.track.state is State.LIVE:
             asking.answered()
         elif asking.track.held:
-            asking.hurry(now)
+            asking.confirm(now, held=True)
 
     def _refuse(self, refused: Refused, ts_recv: int) -> None:
         """Count what can't be taken; a book that may have changed unseen is stale, a lost trade is told."""
@@ -231,12 +231,16 @@ class Session:
         concerned = [found for symbol in control.symbols if (found := self._find(symbol))]
         if control.sign is Sign.CLOSING:
             self._close(control.text or "the venue is closing the connection")
-        elif control.sign is Sign.ACK and control.depth is not None:
+        elif control.sign is Sign.ACK:
             for asking in concerned:
-                asking.track.grant(control.depth)
+                asking.confirm(now, held=False)
+                if control.depth is not None:
+                    asking.track.grant(control.depth)
         elif control.sign is Sign.NACK:
             for asking in concerned:
                 asking.refused(control.text, ts_recv, now)
+            for asking in () if concerned else self._asking.values():
+                asking.hasten(now)
         elif control.sign is Sign.STATE and control.state is not None:
             tracks = [asking.track for asking in concerned] if control.symbols else self.tracks
             for track in tracks:
@@ -248,7 +252,7 @@ class Session:
             return
         track = asking.track
         self._tally.resyncs += 1
-        if self._venue.rest_snapshot:
+        if self._venue.rest_snapshot and asking.confirmed:
             self._effects.fetch.append(track.symbol)
         if track.deaf or not self._venue.rest_snapshot:
             track.deaf = False

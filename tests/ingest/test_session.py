@@ -64,17 +64,44 @@ def test_a_fetched_book_older_than_the_held_updates_is_asked_for_again() -> None
     assert kinds(desk.answer(whole(7))) == ["snapshot", "live"]
 
 
+ACK = {"kind": "control", "sign": "ack", "symbols": ["BTC"]}
+
+
 def test_a_quiet_book_is_fetched_without_any_update() -> None:
     desk = Desk(BY_REST)
     desk.connect()
+    desk.frame(ACK)
     desk.wait(2)
     assert desk.fetched == ["BTC"]
     assert kinds(desk.answer(whole(3))) == ["snapshot", "live"]
 
 
+def test_nothing_is_fetched_while_nothing_says_that_the_venue_feeds_the_book() -> None:
+    desk = Desk(BY_REST)
+    desk.connect()
+    desk.wait(9)
+    assert (desk.fetched, desk.sent) == ([], ["subscribe BTC"])
+    desk.frame({"kind": "control", "sign": "alive"})
+    desk.wait(1.5)
+    assert (desk.fetched, desk.sent) == ([], ["subscribe BTC", "resubscribe BTC"])
+    desk.frame(ACK)
+    desk.wait(2)
+    assert desk.fetched == ["BTC"]
+
+
+def test_a_refusal_that_names_nothing_hastens_what_has_not_come() -> None:
+    desk = Desk(instruments=(BTC, ETH))
+    desk.connect()
+    desk.frame(whole(1))
+    desk.frame({"kind": "control", "sign": "nack", "text": "no"})
+    desk.wait(2.2)
+    assert desk.sent == ["subscribe BTC ETH", "resubscribe ETH"]
+
+
 def test_a_fetch_that_fails_is_tried_again_not_before_the_venue_allows() -> None:
     desk = Desk(BY_REST)
     desk.connect()
+    desk.frame(ACK)
     desk.wait(2)
     desk.do(desk.session.fetch_failed("BTC", 5.0, desk.now))
     desk.wait(4.5)

@@ -46,9 +46,14 @@ def test_a_fetched_probe_tells_quiet_from_deaf() -> None:
     alive(desk, 6)
     assert kinds(desk.answer(whole(51))) == ["live"]
     assert alive(desk, 20)[:1] == ["live"]
+    fetched = len(desk.fetched)
     assert kinds(desk.answer(whole(60))) == ["stale"]
     desk.wait(1.5)
     assert desk.sent[-1] == "resubscribe BTC"
+    assert len(desk.fetched) == fetched
+    desk.frame(delta(61, 61))
+    desk.wait(0.1)
+    assert len(desk.fetched) == fetched + 1
 
 
 def test_a_thin_book_does_not_flap() -> None:

@@ -136,11 +136,13 @@ def test_an_unknown_symbol_is_refused_and_odd_text_does_not_travel() -> None:
     assert decoded(VENUE, trade.replace(b"BTCUSDT", b"X" * 41)) == [Refused(None, "trade", "unknown_symbol")]
 
 
-def test_a_refused_subscription_is_made_again_and_not_only_the_book_fetched() -> None:
+def test_a_refused_subscription_is_made_again_before_the_book_is_fetched() -> None:
     instrument = Instrument("BTC-USDT", 8, 8, {"binance": "BTCUSDT"})
     session = Session(VENUE, {"BTCUSDT": instrument}, Tally(), lambda: 1.0)
     session.connected(0, 0)
     session.frame(b'{"code":0,"msg":"Service unavailable","id":"BTCUSDT"}', 1, 1)
     effects = session.tick(2, 11 * 10**9)
-    assert effects.fetch == ["BTCUSDT"]
     assert [json.loads(text)["method"] for text in effects.send[-2:]] == ["UNSUBSCRIBE", "SUBSCRIBE"]
+    assert effects.fetch == []
+    session.frame(b'{"result":null,"id":"BTCUSDT"}', 3, 12 * 10**9)
+    assert session.tick(4, 14 * 10**9).fetch == ["BTCUSDT"]
