@@ -22,7 +22,6 @@ from thalweg.read import Position
 Book: TypeAlias = tuple[str, str]
 """Venue and instrument."""
 
-NUMBERED = ("binance", "bybit")  # venues whose frames carry a book sequence; the others' positions are instants
 KEYS_KEPT = 4096  # of the oracle, of one book: minutes of it, while a key is looked up within a second
 PATIENCE_S = 5.0  # for a key that has not arrived
 DETAILS = 10  # of wrong events kept for the report
@@ -158,9 +157,8 @@ class Judge:
 
 
 def position_of(line: VenueLine) -> str:
-    """Give a book's position as the oracle names it."""
-    last = line.last if line.name in NUMBERED else None
-    return f"{'-' if last is None else last}/{'-' if line.ts_event is None else line.ts_event}"
+    """Give a book's position as the oracle names it: its sequence, where the venue numbers books, and its instant."""
+    return "/".join("-" if part is None else str(part) for part in (line.last, line.ts_event))
 
 
 def _apply(views: list[View], one: Publication) -> None:

@@ -101,7 +101,7 @@ def test_a_key_that_never_comes_is_a_wrong_event() -> None:
 
 def test_a_book_is_compared_to_its_verified_depth_only() -> None:
     judge = Judge({KRAKEN: 2})
-    kraken = VenueLine("kraken", State.LIVE, 0, 17, 70, 1, 1, "")
+    kraken = VenueLine("kraken", State.LIVE, 0, None, 70, 1, 1, "")
     judge.learn(told("kraken", "-/70", digest([(100, 1), (99, 1)], [], 2)))
     rows = [(KRAKEN_BID, 100, 1), (KRAKEN_BID, 99, 1), (KRAKEN_BID, 98, 777)]
     judge.watch(publication(1, rows, line(state=State.STALE), kraken, kind=Kind.KEY), 0.0)
@@ -110,7 +110,7 @@ def test_a_book_is_compared_to_its_verified_depth_only() -> None:
 
 def test_positions_are_the_oracles_keys() -> None:
     assert position_of(line(5, ts_event=None)) == "5/-"
-    assert position_of(VenueLine("coinbase", State.LIVE, 0, 17, 70)) == "-/70"
+    assert position_of(VenueLine("coinbase", State.LIVE, 0, None, 70)) == "-/70"
 
 
 def test_runs_are_counted_and_heads_and_cover_kept() -> None:
