@@ -8,6 +8,7 @@ import random
 
 import orjson
 
+from ingest.notices import Notices
 from ingest.session import Session
 from ingest.sink import Sink
 from ingest.source import Feed, fetch_listings
@@ -41,13 +42,14 @@ class Shard:
         tally: Tally,
         rings: Rings,
         clock: Clock,
+        notices: Notices,
     ) -> None:
         """Wire session, sink and feed together."""
         self._clock = clock
         self.session = Session(venue, listings, tally, random.random, int(settings.snapshot_s * 1e9))
         self.sink = Sink(settings, venue, number, tally, rings, clock)
         self.sink.tracks = self.session.tracks
-        self.feed = Feed(settings, venue, self.session, self.sink.put, rings, clock)
+        self.feed = Feed(settings, venue, self.session, self.sink.put, rings, clock, notices)
 
     async def feed_sink(self) -> None:
         """Hold the connection, from when there is a stream to append to until cancelled."""
@@ -87,12 +89,14 @@ async def serve(settings: Settings, name: str) -> None:
 
 def _shards(settings: Settings, venue: Venue, tally: Tally, rings: Rings, clock: Clock) -> list[Shard]:
     """Split the venue's instruments over its shards."""
-    parts: dict[int, dict[str, Instrument]] = {}
+    notices, parts = Notices(), dict[int, dict[str, Instrument]]()
     for symbol, instrument in settings.instruments.listings(venue.name).items():
         parts.setdefault(shard_of(instrument.name), {})[symbol] = instrument
     if not parts:
         raise SettingsError(f"no instrument is listed on {venue.name}; see the instruments file")
-    return [Shard(settings, venue, number, part, tally, rings, clock) for number, part in sorted(parts.items())]
+    return [
+        Shard(settings, venue, number, part, tally, rings, clock, notices) for number, part in sorted(parts.items())
+    ]
 
 
 async def _run(settings: Settings, venue: Venue, shards: list[Shard], rings: Rings, clock: Clock) -> None:

@@ -16,6 +16,7 @@ from websockets.exceptions import WebSocketException
 
 from ingest.backoff import Backoff
 from ingest.effects import Effects
+from ingest.notices import Notices
 from ingest.session import Session
 from ingest.venue import Listing, RestSnapshot, Venue
 from thalweg import __version__
@@ -46,12 +47,13 @@ class Feed:
         put: Callable[[list[Event], int], None],
         rings: Rings,
         clock: Clock,
+        notices: Notices,
     ) -> None:
         """Connect later, in `run`; `put` takes events and the instant they were admitted."""
         self._url = venue.connect(settings.endpoint(venue.name, "ws", venue.ws))
         self._rest = settings.endpoint(venue.name, "rest", venue.rest or "")
         self._venue, self._session, self._put = venue, session, put
-        self._rings, self._clock = rings, clock
+        self._rings, self._clock, self._notices = rings, clock, notices
         self._backoff = Backoff(0.5, 30.0, random.random)
         self._closing: asyncio.Future[str] | None = None
         self._outgoing: asyncio.Queue[str] = asyncio.Queue()
@@ -63,10 +65,15 @@ class Feed:
             began = self._clock.monotonic_ns()
             reason = await self._connection()
             self._do(self._session.disconnected(reason, self._clock.wall_ns()))
-            LOG.warning("%s: %s", self._venue.name, reason)
+            self._tell(f"{reason}; connecting again")
             if self._clock.monotonic_ns() - began > STEADY_NS:
                 self._backoff.reset()
             await asyncio.sleep(self._backoff.next_s())
+
+    def _tell(self, trouble: str) -> None:
+        """Log a trouble, once for all sockets of the venue and all tries."""
+        if self._notices.fresh(trouble, self._clock.monotonic_ns()):
+            LOG.warning("%s: %s", self._venue.name, trouble)
 
     async def _connection(self) -> str:
         """Connect, serve until the end, and say why it ended."""
@@ -166,7 +173,7 @@ class Feed:
                 effects = self._session.book_fetched(symbol, body, ts_recv, now)
                 self._rings["engine_snapshot"].add(perf_counter_ns() - start)
             else:
-                LOG.warning("%s: fetching %s gave %s", self._venue.name, symbol, status or body.decode())
+                self._tell(f"fetching {symbol} gave {status or body.decode()}; trying again")
                 effects = self._session.fetch_failed(symbol, after_s, now)
             self._do(effects)
 
