@@ -205,7 +205,7 @@ async def fetch_listings(settings: Settings, venue: Venue) -> dict[str, Listing]
     def fetch() -> dict[str, Listing]:
         status, body, _ = http_get(metadata.url(rest))
         if status != 200:
-            raise DecodeError(f"status {status} {body.decode()[:80]}")
+            raise DecodeError(f"status {status}" if status else body.decode()[:80])
         return metadata.decode(body)
 
     try:
