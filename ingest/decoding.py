@@ -7,7 +7,6 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from ingest.effects import Effects
 from ingest.session import Session
 from ingest.tally import Tally
 from ingest.track import Track
@@ -19,6 +18,7 @@ from thalweg.fixed import Levels, format_fixed
 from thalweg.instruments import DEFAULT_DECIMALS, MAX_DECIMALS, SYMBOL, Instrument, load_instruments
 
 SYMBOLS_MAX = 20_000  # a capture with more symbols than any venue lists is not one
+EARLY_MAX = MAX_LINE  # bytes of whole books kept for connections that have not told their symbol yet
 
 
 class _Listings(dict[str, Instrument]):
@@ -49,6 +49,18 @@ class _Listings(dict[str, Instrument]):
         return Instrument(name, price_decimals, size_decimals, {self._venue: symbol})
 
 
+class _Fed(dict[str, Instrument]):
+    """The part of the listings that one connection feeds: what its frames have named."""
+
+    def __init__(self, listings: _Listings) -> None:
+        super().__init__()
+        self._listings = listings
+
+    def __missing__(self, symbol: str) -> Instrument:
+        """Take it from what the whole capture shares."""
+        return self.setdefault(symbol, self._listings[symbol])
+
+
 class Decoding:
     """One run over a capture: a session per connection, one tally for all."""
 
@@ -57,7 +69,9 @@ class Decoding:
         self.tally = Tally()
         self._venue = venue
         self._listings = _Listings(venue.name)
-        self._sessions: dict[int, Session] = {}
+        self._sessions: list[Session] = []
+        self._open: dict[int, Session] = {}
+        self._early: dict[str, Line] = {}
 
     def run(self, file: BinaryIO) -> Iterator[bytes]:
         """Read a capture and give its events as JSON lines, a chunk a capture line.
@@ -74,6 +88,8 @@ class Decoding:
                 raise CaptureError(f"line {number}: {error}") from error
             if line is not None:
                 yield b"".join(map(self._format, self._take(line)))
+        for session in [*self._open.values()][-1:]:  # books of which nothing changed: no frame told whose they are
+            yield b"".join(map(self._format, self._spliced(session, [*self._early])))
 
     def _take(self, line: Line) -> list[Event]:
         if line.direction == "<":
@@ -81,26 +97,29 @@ class Decoding:
         if line.direction == "h":
             return self._answer(line)
         if line.direction == "x":
-            return self._session(line).disconnected(f"closed {line.status or ''}".strip(), line.ts).events
+            closed = self._open.pop(line.connection, None)
+            return closed.disconnected(f"closed {line.status or ''}".strip(), line.ts).events if closed else []
         self._session(line)
         return []
 
     def _in(self, line: Line) -> list[Event]:
         """Take a frame; time passes by the capture's own instants."""
         session = self._session(line)
-        effects: Effects = session.frame(line.data, line.ts, line.ts)
-        return effects.events
+        events = session.frame(line.data, line.ts, line.ts).events
+        return events + self._spliced(session, [symbol for symbol in self._early if session.knows(symbol)])
 
     def _session(self, line: Line) -> Session:
-        session = self._sessions.get(line.connection)
+        """Give the session of a line's connection; after its close the same number is a new connection."""
+        session = self._open.get(line.connection)
         if session is None:
-            session = Session(self._venue, self._listings, self.tally, lambda: 1.0)
+            session = Session(self._venue, _Fed(self._listings), self.tally, lambda: 1.0)
             session.connected(line.ts, line.ts)
-            self._sessions[line.connection] = session
+            self._open[line.connection] = session
+            self._sessions.append(session)
         return session
 
     def _answer(self, line: Line) -> list[Event]:
-        """Take a REST answer: a list of symbols, or a whole book for the connection that has its symbol."""
+        """Take a REST answer: a list of symbols, or a whole book for the newest connection that feeds its symbol."""
         url, rest, metadata = line.url or "", self._venue.rest_snapshot, self._venue.metadata
         if line.status not in (None, 200):
             return []
@@ -110,10 +129,17 @@ class Decoding:
             except DecodeError:
                 self.tally.bad_frames += 1
         elif rest is not None and (symbol := rest.symbol(url)):
-            sessions = list(self._sessions.values())
-            fed = [one for one in sessions if one.knows(symbol)] or sessions[:1]
-            return [e for one in fed for e in one.book_fetched(symbol, line.data, line.ts, line.ts).events]
+            fed = [one for one in self._open.values() if one.knows(symbol)]
+            if fed:
+                return fed[-1].book_fetched(symbol, line.data, line.ts, line.ts).events
+            if sum(len(early.data) for early in self._early.values()) + len(line.data) <= EARLY_MAX:
+                self._early[symbol] = line
         return []
+
+    def _spliced(self, session: Session, symbols: list[str]) -> list[Event]:
+        """Give a connection the whole books that came before the first frame of their symbols."""
+        early = [(symbol, self._early.pop(symbol)) for symbol in symbols]
+        return [e for symbol, line in early for e in session.book_fetched(symbol, line.data, line.ts, line.ts).events]
 
     def _format(self, event: Event) -> bytes:
         """Give an event as one JSON line, numbers as exact decimal text."""
@@ -136,7 +162,7 @@ class Decoding:
     def books(self) -> bytes:
         """Give every book as it stands, one JSON object a line."""
         lines = []
-        for session in self._sessions.values():
+        for session in self._sessions:
             for track in session.tracks:
                 if any(track.book.counts):
                     one, book = track.instrument, track.book
@@ -149,7 +175,7 @@ class Decoding:
         """Give the counts and each book's end, as one JSON object."""
         tally = self.tally
         books: dict[str, object] = {}
-        for session in self._sessions.values():
+        for session in self._sessions:
             for track in session.tracks:
                 if track.touched:
                     books[track.instrument.name] = self._book_stats(track.instrument, track)

@@ -180,3 +180,49 @@ def test_a_price_that_does_not_fit_never_becomes_a_level(venue: str, price: str)
 def test_a_line_that_is_not_of_the_format_is_refused_by_its_number(text: bytes) -> None:
     with pytest.raises(CaptureError, match="line 2"):
         decoded("kraken", [frame("{}"), text + b"\n"])
+
+
+def binance_delta(first: int, last: int, connection: int = 1, symbol: str = "BTCUSDT", at: int = 1) -> bytes:
+    """Give a capture line for changes of a book at Binance."""
+    found = {"e": "depthUpdate", "E": at, "s": symbol, "U": first, "u": last, "b": [["99", "1"]], "a": []}
+    return json.dumps({"t": at, "c": connection, "d": "<", "f": json.dumps(found)}).encode() + b"\n"
+
+
+def binance_book(last: int, symbol: str = "BTCUSDT") -> bytes:
+    """Give a capture line for a whole book fetched at Binance."""
+    body = json.dumps({"lastUpdateId": last, "bids": [["100", "1"]], "asks": [["101", "1"]]})
+    url = f"https://api/api/v3/depth?symbol={symbol}&limit=1000"
+    return json.dumps({"t": 1, "c": 0, "d": "h", "s": 200, "u": url, "f": body}).encode() + b"\n"
+
+
+CLOSED = b'{"t":1,"c":1,"d":"x","s":1006}\n'
+
+
+@pytest.mark.parametrize("again", [1, 2])
+def test_after_a_close_the_book_is_of_the_new_connection_alone(again: int) -> None:
+    lines = [binance_delta(10, 11), binance_book(11), CLOSED]
+    lines += [binance_delta(30, 31, again), binance_book(31), binance_delta(32, 32, again)]
+    stats, events = decoded("binance", lines)
+    assert [event["kind"] for event in events] == ["snapshot", "status", "status", "snapshot", "status", "delta"]
+    assert [event["state"] for event in events if event["kind"] == "status"] == ["live", "stale", "live"]
+    assert stats["events"] == {"snapshot": 2, "delta": 1, "trade": 0, "status": 3}
+    assert (stats["gaps"], stats["books"]["BTC-USDT"]["sequence"]) == (0, 32)
+
+
+def test_a_new_connection_of_the_same_number_counts_from_its_own_start() -> None:
+    frames = [BOOK_FRAMES["coinbase"].replace("PRICE", '"7"').replace('"sequence_num":0', '"sequence_num":5')]
+    frames.append(BOOK_FRAMES["coinbase"].replace("PRICE", '"8"'))
+    stats, _ = decoded("coinbase", [frame(frames[0]), CLOSED, frame(frames[1])])
+    assert (stats["books"]["BTC-USD"]["state"], stats["books"]["BTC-USD"]["best_bid"]) == ("live", "8")
+
+
+@pytest.mark.parametrize("others", [[], [binance_delta(1, 1, 2, "ETHUSDT")]])
+def test_a_whole_book_that_came_before_any_frame_of_its_symbol_is_spliced(others: list[bytes]) -> None:
+    stats, _ = decoded("binance", [*others, binance_book(11), binance_delta(10, 12), binance_delta(13, 13)])
+    found = stats["books"]["BTC-USDT"]
+    assert (found["state"], found["sequence"], stats["gaps"]) == ("live", 13, 0)
+
+
+def test_a_whole_book_of_which_nothing_changed_is_shown() -> None:
+    stats, events = decoded("binance", [binance_delta(1, 1, symbol="ETHUSDT"), binance_book(11)])
+    assert (stats["books"]["BTC-USDT"]["state"], len(events)) == ("live", 2)
