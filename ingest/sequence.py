@@ -86,17 +86,20 @@ class Spliced:
     """Deltas span `first..last`; they are held until a whole book of sequence L falls inside them.
 
     After the splice the first delta must have `first <= L + 1 <= last`, every later one `first == previous last + 1`.
+    A whole book that is older than ours is dropped. A delta that is behind ours and yet happened later is no repeat:
+    the venue counts anew, and ours would stand still unseen.
     """
 
     def __init__(self) -> None:
         """Wait for a whole book."""
         self._last: int | None = None
         self._held_from: int | None = None
+        self._ts_event: int | None = None
         self._spliced = False
 
     def reset(self) -> None:
         """Forget the book and what was held."""
-        self._last = self._held_from = None
+        self._last = self._held_from = self._ts_event = None
         self._spliced = False
 
     def admit(self, update: BookUpdate) -> Verdict:
@@ -105,7 +108,9 @@ class Spliced:
         if update.whole:
             if last is None or (self._held_from is not None and last + 1 < self._held_from):
                 return Verdict.OLD
-            self._last, self._spliced, self._held_from = last, False, None
+            if self._last is not None and last < self._last:
+                return Verdict.DUPLICATE
+            self._last, self._spliced, self._held_from, self._ts_event = last, False, None, None
             return Verdict.APPLY
         if first is None or last is None or first > last:
             return Verdict.GAP
@@ -113,16 +118,23 @@ class Spliced:
             if self._held_from is None:
                 self._held_from = first
             return Verdict.HOLD
+        if last < self._last and _later(update.ts_event, self._ts_event):
+            return Verdict.GAP
         if last <= self._last:
             return Verdict.DUPLICATE if self._spliced else Verdict.BEFORE_SNAPSHOT
         if first > self._last + 1 or (self._spliced and first != self._last + 1):
             return Verdict.GAP
-        self._last, self._spliced = last, True
+        self._last, self._spliced, self._ts_event = last, True, update.ts_event
         return Verdict.APPLY
 
     def verify(self, update: BookUpdate, book: Book) -> bool | None:
         """Say nothing: the sequence said it."""
         return None
+
+
+def _later(one: int | None, other: int | None) -> bool:
+    """Tell whether both instants are known and the one is after the other."""
+    return one is not None and other is not None and one > other
 
 
 class Summed:

@@ -87,6 +87,30 @@ def test_after_the_splice_every_delta_follows_exactly(first: int, last: int, ver
     assert verdicts(Spliced(), whole(8), delta(9, 12), delta(first, last)) == [APPLY, APPLY, verdict]
 
 
+def test_a_whole_book_that_came_too_late_does_not_turn_ours_back() -> None:
+    found = verdicts(Spliced(), delta(5, 6), whole(6), delta(7, 8), whole(7), delta(9), whole(9), delta(10))
+    assert found == [HOLD, APPLY, APPLY, DUPLICATE, APPLY, APPLY, APPLY]
+
+
+@pytest.mark.parametrize(
+    ("last", "instant", "verdict"),
+    [(3, 21, GAP), (3, 20, DUPLICATE), (3, 19, DUPLICATE), (3, None, DUPLICATE), (8, 21, DUPLICATE)],
+)
+def test_a_delta_that_is_behind_and_yet_later_is_of_a_venue_that_counts_anew(
+    last: int, instant: int | None, verdict: Verdict
+) -> None:
+    newest, behind = delta(7, 8), delta(last, last)
+    newest.ts_event, behind.ts_event = 20, instant
+    assert verdicts(Spliced(), delta(5, 6), whole(6), newest, behind) == [HOLD, APPLY, APPLY, verdict]
+
+
+def test_deltas_that_a_whole_book_ran_ahead_of_are_no_gap() -> None:
+    updates = [whole(6), delta(7), whole(10), delta(8), delta(9, 11)]
+    for instant, update in enumerate(updates):
+        update.ts_event = None if update.whole else instant
+    assert verdicts(Spliced(), *updates) == [APPLY, APPLY, APPLY, BEFORE, APPLY]
+
+
 def test_spliced_can_not_do_without_sequences() -> None:
     assert verdicts(Spliced(), whole(None), delta(None)) == [OLD, GAP]
 
