@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from thalweg.fixed import NO_LEVELS, Levels
-from thalweg.kernels import apply_side, load_side
+from thalweg.kernels import apply_side, load_side, sum_digits
 
 BID_SIGN, ASK_SIGN = 1, -1
 FIRST_CAPACITY = 256  # levels a side; doubles as needed
@@ -98,6 +98,15 @@ class Book:
     def asks(self, depth: int | None = None) -> Levels:
         """Copy the best `depth` asks, `(n, 2)`, best first; all of them without a depth."""
         return self._asks.top(depth)
+
+    def sum_digits(self, depth: int, shift: tuple[int, int]) -> int:
+        """Give the CRC32 of the digits of the best `depth` asks, then bids: price and size of each, best first.
+
+        The digits are those of units times `10 ** shift` (price, size), cut to a whole number, as ASCII.
+        """
+        asks, bids = self._asks, self._bids
+        crc = sum_digits(asks.levels, asks.count, depth, *shift, 0)
+        return int(sum_digits(bids.levels, bids.count, depth, *shift, crc))
 
     @property
     def counts(self) -> tuple[int, int]:

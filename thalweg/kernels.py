@@ -1,4 +1,4 @@
-"""Compiled loops over price levels: apply changes to a book side, and compare two views of it.
+"""Compiled loops over price levels: apply changes to a book side, sum its digits, and compare two views of it.
 
 A book side is two rows of an `int64` array: prices and sizes, **best price last**, so that changes near
 the touch move few elements. `sign` is +1 for bids (ascending) and -1 for asks (descending).
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numba as nb
 import numpy as np
+import numpy.typing as npt
 
 from thalweg.fixed import Levels
 
@@ -110,12 +111,51 @@ def compare_views(old: Levels, new: Levels, sign: int, changes: Levels) -> int:
     return count
 
 
+def _crc_table() -> npt.NDArray[np.int64]:
+    """Give the CRC32 of each byte alone (reflected polynomial of IEEE 802.3)."""
+    table = np.arange(256, dtype=np.int64)
+    for _ in range(8):
+        table = np.where(table & 1, (table >> 1) ^ 0xEDB88320, table >> 1)
+    return table
+
+
+_CRC = _crc_table()
+_MAX_DIGITS = 20  # of an int64, with room
+
+
+@nb.njit(_I8(_SIDE, _I8, _I8, _I8, _I8, _I8), cache=True)
+def sum_digits(side: Levels, count: int, depth: int, price_shift: int, size_shift: int, crc: int) -> int:
+    """Continue a CRC32 with the digits of the best `depth` levels, price then size, best first.
+
+    A number's digits are those of `units * 10 ** shift`, cut to a whole number; 0 is one digit.
+    """
+    digits = np.empty(_MAX_DIGITS, np.int64)
+    crc ^= 0xFFFFFFFF
+    for k in range(count - 1, max(count - depth, 0) - 1, -1):
+        for row in range(2):
+            shift = size_shift if row else price_shift
+            left = side[row, k]
+            for _ in range(-shift):
+                left //= 10
+            zeros = shift if left else 0
+            length = 0
+            while left or not length:
+                digits[length] = 48 + left % 10
+                left //= 10
+                length += 1
+            for place in range(length - 1, -1, -1):
+                crc = _CRC[(crc ^ digits[place]) & 255] ^ (crc >> 8)
+            for _ in range(zeros):
+                crc = _CRC[(crc ^ 48) & 255] ^ (crc >> 8)
+    return crc ^ 0xFFFFFFFF
+
+
 def warm() -> None:
     """Call each kernel once, so that the first frame does not pay for loading it."""
     side = np.zeros((2, 8), dtype=np.int64)
     levels = np.array([[2, 1], [1, 1]], dtype=np.int64)
     count = load_side(side, levels, 1)
-    apply_side(side, count, levels, 1)
+    sum_digits(side, apply_side(side, count, levels, 1), 1, 0, 0, 0)
     compare_views(levels, levels, 1, np.empty((4, 2), dtype=np.int64))
 
 

@@ -6,7 +6,6 @@ Source: docs.kraken.com, spot-websocket-v2 and guides/websockets/book-checksum-v
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Sequence
 
 import orjson
@@ -138,15 +137,7 @@ def _shift(pairs: list[tuple[object, object]], units: tuple[int, int]) -> tuple[
 
 def checksum(book: Book, shift: tuple[int, int]) -> int:
     """Give the CRC32 of the ten best asks, then the ten best bids: their digits without points and leading zeros."""
-    tokens: list[str] = []
-    for side in (book.asks(CHECKED), book.bids(CHECKED)):
-        for level in side.tolist():
-            tokens += (_token(number, power) for number, power in zip(level, shift, strict=True))
-    return zlib.crc32("".join(tokens).encode())
-
-
-def _token(units: int, power: int) -> str:
-    return str(units // 10**-power if power < 0 else units * 10**power)
+    return book.sum_digits(CHECKED, shift)
 
 
 def _trade(entry: Object, history: bool, scales: Scales) -> Message:

@@ -6,6 +6,7 @@ hides how integers wrap. The one product that could wrap, `sign * price` at -2**
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 
 import numpy as np
@@ -200,3 +201,27 @@ def test_levels_that_are_read_only_are_taken() -> None:
     book.load(levels, NO_LEVELS)
     book.apply(levels, levels)
     assert book.counts == (2, 2)
+
+
+def digits(levels: Levels, shift: tuple[int, int]) -> bytes:
+    """The digits of levels, written plainly with integers of any size."""
+    scaled = [
+        number * 10**power if power >= 0 else number // 10**-power
+        for level in levels.tolist()
+        for number, power in zip(level, shift, strict=True)
+    ]
+    return "".join(map(str, scaled)).encode()
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 200) | FAR | EDGE, FAR | EDGE), max_size=14),
+    st.lists(st.tuples(st.integers(1, 200) | FAR | EDGE, FAR | EDGE), max_size=14),
+    st.integers(0, 12),
+    st.tuples(st.integers(-20, 64), st.integers(-20, 64)) | st.tuples(st.integers(-8, 2), st.integers(-8, 2)),
+)
+def test_the_sum_of_digits_is_zlibs(bids: Pairs, asks: Pairs, depth: int, shift: tuple[int, int]) -> None:
+    book = Book()
+    book.load(array(bids), array(asks))
+    wanted = zlib.crc32(digits(book.asks(depth), shift) + digits(book.bids(depth), shift))
+    assert book.sum_digits(depth, shift) == wanted
