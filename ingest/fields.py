@@ -63,7 +63,10 @@ def take_objects(table: Mapping[str, Any], key: str) -> list[Object]:
     Raises:
         DecodeError: it is missing or something else.
     """
-    return [as_object(found) for found in take_list(table, key)]
+    found = take_list(table, key)
+    for one in found:
+        as_object(one)
+    return found
 
 
 def take_list(table: Mapping[str, Any], key: str) -> list[Any]:

@@ -31,24 +31,27 @@ def from_rfc3339(text: str) -> int | None:
     Raises:
         DecodeError: another form.
     """
-    clock, point, fraction = text[11:HEAD], text[HEAD:-1], text[HEAD + 1 : -1]
-    digits = clock[:2] + clock[3:5] + clock[6:8] + fraction
-    if not (
-        text[10:11] == "T"
-        and text[-1:] == "Z"
-        and clock[2::3] == "::"
-        and len(clock) == len("23:37:02")
-        and (not point or (point[0] == "." and 0 < len(fraction) <= FRACTION_DIGITS))
-        and digits.isascii()
-        and digits.isdigit()
-    ):
+    whole, fraction = _second(text[:HEAD]), text[HEAD + 1 : -1]
+    if text[-1:] != "Z" or len(text) == HEAD:
         raise DecodeError(f"not an instant: {text[:40]!r}")
+    if len(text) > HEAD + 1:
+        if text[HEAD] != "." or len(fraction) > FRACTION_DIGITS or not (fraction.isascii() and fraction.isdigit()):
+            raise DecodeError(f"not an instant: {text[:40]!r}")
+        whole += int(fraction.ljust(FRACTION_DIGITS, "0"))
+    return whole if 0 <= whole <= INT64_MAX else None
+
+
+@lru_cache(maxsize=256)
+def _second(text: str) -> int:
+    """Give the instant of `2026-08-16T23:37:02`; a frame's second is most often the one before's."""
+    clock = text[11:]
+    digits = clock[:2] + clock[3:5] + clock[6:8]
+    if text[10:11] != "T" or clock[2::3] != "::" or len(text) != HEAD or not (digits.isascii() and digits.isdigit()):
+        raise DecodeError(f"not an instant: {text!r}")
     hour, minute, second = int(clock[:2]), int(clock[3:5]), int(clock[6:8])
     if hour > 23 or minute > 59 or second > 60:  # 60 is a leap second
-        raise DecodeError(f"no such time: {text[:40]!r}")
-    seconds = _day(text[:10]) * DAY_S + hour * 3600 + minute * 60 + second
-    instant = seconds * SECOND_NS + int(fraction.ljust(FRACTION_DIGITS, "0"))
-    return instant if 0 <= instant <= INT64_MAX else None
+        raise DecodeError(f"no such time: {text!r}")
+    return (_day(text[:10]) * DAY_S + hour * 3600 + minute * 60 + second) * SECOND_NS
 
 
 @lru_cache(maxsize=16)

@@ -136,7 +136,7 @@ class Track:
             self.book.load(bids, asks)
         else:
             self.book.apply(bids, asks)
-        if self.depth is not None:
+        if self.depth is not None and self.book.deeper_than(self.depth):
             cut_bids, cut_asks = self.book.truncate(self.depth)
             bids, asks = _joined(bids, cut_bids), _joined(asks, cut_asks)
         if not self._verified(update, ts_recv, now):
@@ -182,7 +182,7 @@ class Track:
     def _watch_cross(self, ts_recv: int, now: int) -> None:
         """Flag a crossed book at once; one that stays crossed has lost something."""
         crossed = self.book.crossed
-        if crossed != bool(self.flags & Flag.CROSSED):
+        if crossed != (self._crossed_at is not None):
             self.flags ^= Flag.CROSSED
             self._crossed_at = now if crossed else None
             self._emit_status(ts_recv)
@@ -250,7 +250,7 @@ class Track:
     def _awake(self, ts_recv: int, now: int) -> None:
         """Note a sign of life of the book."""
         self._cadence.beat(now)
-        if self.flags & Flag.LATE:
+        if self.probing:
             self.flags &= ~Flag.LATE
             self.probing = self.wants_book = False
             self._emit_status(ts_recv)

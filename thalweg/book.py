@@ -83,6 +83,10 @@ class Book:
         if len(asks):
             self._asks.apply(asks)
 
+    def deeper_than(self, depth: int) -> bool:
+        """Whether a side has more levels."""
+        return self._bids.count > depth or self._asks.count > depth
+
     def truncate(self, depth: int) -> tuple[Levels, Levels]:
         """Keep the best `depth` levels a side; give the removals, `(n, 2)` with size 0, bids and asks."""
         return self._bids.truncate(depth), self._asks.truncate(depth)
@@ -105,8 +109,7 @@ class Book:
         The digits are those of units times `10 ** shift` (price, size), cut to a whole number, as ASCII.
         """
         asks, bids = self._asks, self._bids
-        crc = sum_digits(asks.levels, asks.count, depth, *shift, 0)
-        return int(sum_digits(bids.levels, bids.count, depth, *shift, crc))
+        return sum_digits(asks.levels, asks.count, bids.levels, bids.count, depth, shift[0], shift[1])
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -126,11 +129,13 @@ class Book:
     @property
     def crossed(self) -> bool:
         """Whether the best bid is at or above the best ask."""
-        bid, ask = self.best_bid, self.best_ask
-        return bid is not None and ask is not None and bid[0] >= ask[0]
+        bids, asks = self._bids, self._asks
+        if not bids.count or not asks.count:
+            return False
+        return bids.levels.item(0, bids.count - 1) >= asks.levels.item(0, asks.count - 1)
 
     @staticmethod
     def _best(side: _Side) -> tuple[int, int] | None:
         if not side.count:
             return None
-        return int(side.levels[0, side.count - 1]), int(side.levels[1, side.count - 1])
+        return side.levels.item(0, side.count - 1), side.levels.item(1, side.count - 1)

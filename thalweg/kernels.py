@@ -120,34 +120,42 @@ def _crc_table() -> npt.NDArray[np.int64]:
 
 
 _CRC = _crc_table()
+_TEN = np.uint64(10)
 _MAX_DIGITS = 20  # of an int64, with room
 
 
-@nb.njit(_I8(_SIDE, _I8, _I8, _I8, _I8, _I8), cache=True)
-def sum_digits(side: Levels, count: int, depth: int, price_shift: int, size_shift: int, crc: int) -> int:
-    """Continue a CRC32 with the digits of the best `depth` levels, price then size, best first.
-
-    A number's digits are those of `units * 10 ** shift`, cut to a whole number; 0 is one digit.
-    """
+@nb.njit()
+def _sum_side(side: Levels, count: int, depth: int, price_shift: int, size_shift: int, crc: int) -> int:
+    """Take the best `depth` levels, best first, into a CRC32 that is not yet inverted."""
     digits = np.empty(_MAX_DIGITS, np.int64)
-    crc ^= 0xFFFFFFFF
     for k in range(count - 1, max(count - depth, 0) - 1, -1):
         for row in range(2):
             shift = size_shift if row else price_shift
-            left = side[row, k]
+            left = np.uint64(side[row, k])  # unsigned divides faster
             for _ in range(-shift):
-                left //= 10
-            zeros = shift if left else 0
+                left //= _TEN
             length = 0
             while left or not length:
-                digits[length] = 48 + left % 10
-                left //= 10
+                digits[length] = 48 + np.int64(left % _TEN)
+                left //= _TEN
                 length += 1
             for place in range(length - 1, -1, -1):
                 crc = _CRC[(crc ^ digits[place]) & 255] ^ (crc >> 8)
-            for _ in range(zeros):
+            for _ in range(shift):
                 crc = _CRC[(crc ^ 48) & 255] ^ (crc >> 8)
-    return crc ^ 0xFFFFFFFF
+    return crc
+
+
+@nb.njit(_I8(_SIDE, _I8, _SIDE, _I8, _I8, _I8, _I8), cache=True)
+def sum_digits(
+    asks: Levels, ask_count: int, bids: Levels, bid_count: int, depth: int, price_shift: int, size_shift: int
+) -> int:
+    """Give the CRC32 of the digits of the best `depth` asks, then bids: price and size of each, best first.
+
+    A number's digits are those of `units * 10 ** shift`, cut to a whole number. Units are above 0.
+    """
+    crc = _sum_side(asks, ask_count, depth, price_shift, size_shift, 0xFFFFFFFF)
+    return _sum_side(bids, bid_count, depth, price_shift, size_shift, crc) ^ 0xFFFFFFFF
 
 
 def warm() -> None:
@@ -155,7 +163,8 @@ def warm() -> None:
     side = np.zeros((2, 8), dtype=np.int64)
     levels = np.array([[2, 1], [1, 1]], dtype=np.int64)
     count = load_side(side, levels, 1)
-    sum_digits(side, apply_side(side, count, levels, 1), 1, 0, 0, 0)
+    count = apply_side(side, count, levels, 1)
+    sum_digits(side, count, side, count, 1, 0, 0)
     compare_views(levels, levels, 1, np.empty((4, 2), dtype=np.int64))
 
 
