@@ -15,7 +15,7 @@ from ingest.source import Feed, fetch_listings
 from ingest.tally import Tally
 from ingest.venue import Venue
 from ingest.venues import VENUES
-from thalweg import kernels, keys
+from thalweg import kernels, keys, scan
 from thalweg.clock import Clock, SystemClock
 from thalweg.errors import RedisTrouble, SettingsError
 from thalweg.events import State
@@ -75,6 +75,7 @@ async def serve(settings: Settings, name: str) -> None:
     if venue is None:
         raise SettingsError(f"unknown venue {name!r}; known: {', '.join(VENUES)}")
     kernels.warm()
+    scan.warm()
     tally, clock = Tally(), SystemClock()
     rings = Rings("venue", "decode", "append", "engine", "engine_snapshot")
     shards = _shards(settings, venue, tally, rings, clock)

@@ -105,6 +105,7 @@ class Session:
             if self._liveness.too_bad(now):
                 self._close("too many bad frames")
             return self._take()
+        self._tally.fallbacks += decoded.fallbacks
         if self._in_sequence(decoded.connection_sequence, ts_recv):
             for message in decoded.messages:
                 self._dispatch(message, ts_recv, now)

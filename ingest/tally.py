@@ -19,6 +19,7 @@ class Tally:
 
     frames: int = 0
     bad_frames: int = 0
+    fallbacks: int = 0
     decoded: int = 0
     snapshots: int = 0
     deltas: int = 0
@@ -47,6 +48,7 @@ class Tally:
             "venue": venue,
             "frames": self.frames,
             "bad_frames": self.bad_frames,
+            "fallbacks": self.fallbacks,
             "decoded": self.decoded,
             "made": dict(self.made),
             "appended": self.appended,

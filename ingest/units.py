@@ -6,35 +6,77 @@ A number or symbol that we can't take costs the one update that has it, which is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
 
 from ingest.venue import BookUpdate, Refused, Scales, TradeUpdate
 from thalweg.errors import NumberRefused
 from thalweg.events import Taker
-from thalweg.fixed import MAX_TEXT, parse_fixed, parse_levels
+from thalweg.fixed import MAX_TEXT, Levels, parse_fixed, parse_levels
 from thalweg.instruments import MAX_DECIMALS, SYMBOL
 
 Pairs: TypeAlias = Sequence[tuple[object, object]]
 """(price, size) as the venue wrote them."""
 
 
+class LevelSource(Protocol):
+    """The levels of a book update, not yet in units."""
+
+    def read(self, price_decimals: int, size_decimals: int) -> tuple[Levels, Levels]:
+        """Give bids and asks in units, `(n, 2)` each.
+
+        Raises:
+            NumberRefused: a number does not fit exactly, or a price is zero.
+        """
+        ...
+
+    def shift(self) -> tuple[int, int]:
+        """After `read`, give by which powers of ten its units (price, size) become the digits written, at most."""
+        ...
+
+
+@dataclass(slots=True)
+class Written:
+    """Levels as the general decoder finds them."""
+
+    bids: Pairs
+    asks: Pairs
+
+    units: tuple[int, int] = (0, 0)
+
+    def read(self, price_decimals: int, size_decimals: int) -> tuple[Levels, Levels]:
+        """Give bids and asks in units, `(n, 2)` each.
+
+        Raises:
+            NumberRefused: a number does not fit exactly, or a price is zero.
+        """
+        self.units = units = price_decimals, size_decimals
+        return parse_levels(self.bids, *units), parse_levels(self.asks, *units)
+
+    def shift(self) -> tuple[int, int]:
+        """After `read`, give by which powers of ten its units (price, size) become the digits written, at most."""
+        pairs = [*self.bids, *self.asks]
+        prices = max((written_places(str(price)) for price, _ in pairs), default=0)
+        sizes = max((written_places(str(size)) for _, size in pairs), default=0)
+        return prices - self.units[0], sizes - self.units[1]
+
+
 def read_book(
     scales: Scales,
     symbol: str,
+    source: LevelSource,
     *,
     whole: bool,
-    bids: Pairs,
-    asks: Pairs,
     first: int | None = None,
     last: int | None = None,
     ts_event: int | None = None,
 ) -> BookUpdate | Refused:
     """Give a book update in the instrument's units, or why it can't be taken."""
-    places = scales(symbol) if SYMBOL.fullmatch(symbol) else None
+    places = scales(symbol)
     if places is None:
         return _unknown(symbol, "book")
     try:
-        levels = parse_levels(bids, *places), parse_levels(asks, *places)
+        levels = source.read(*places)
     except NumberRefused as error:
         return Refused(symbol, "book", error.reason)
     return BookUpdate(symbol, whole, *levels, first, last, ts_event)
@@ -53,7 +95,7 @@ def read_trade(
     history: bool = False,
 ) -> TradeUpdate | Refused:
     """Give the trade that the venue's id names, in the instrument's units, or why it can't be taken."""
-    places = scales(symbol) if SYMBOL.fullmatch(symbol) else None
+    places = scales(symbol)
     if places is None:
         return _unknown(symbol, "trade")
     try:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ingest.sequence import Rule
 
 Scales: TypeAlias = Callable[[str], tuple[int, int] | None]
-"""Symbol to (price decimals, size decimals); `None` for a symbol that is not ours."""
+"""Symbol to (price decimals, size decimals); `None` for any text that is not a symbol of ours."""
 
 
 @dataclass(slots=True)
@@ -106,10 +106,14 @@ Message: TypeAlias = BookUpdate | TradeUpdate | Control | Ignored | Refused
 
 @dataclass(slots=True)
 class Decoded:
-    """A frame's messages in the venue's order, and the connection's own sequence where there is one."""
+    """A frame's messages in the venue's order, and the connection's own sequence where there is one.
+
+    `fallbacks` is how many book updates the general decoder had to read because the scanners declined the frame.
+    """
 
     messages: list[Message]
     connection_sequence: int | None = None
+    fallbacks: int = 0
 
 
 @dataclass(frozen=True, slots=True)

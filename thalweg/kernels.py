@@ -171,5 +171,8 @@ def warm() -> None:
 if __name__ == "__main__":
     import sys
 
+    from thalweg import scan
+
     warm()
+    scan.warm()
     sys.stdout.write("kernels are compiled\n")

@@ -25,8 +25,9 @@ from ingest.fields import (
     words_of,
 )
 from ingest.instants import from_milliseconds
+from ingest.scanning import Declined, Template, scan_or_decode
 from ingest.sequence import Spliced
-from ingest.units import read_book, read_trade, step_places
+from ingest.units import Written, read_book, read_trade, step_places
 from ingest.venue import (
     BookUpdate,
     Capability,
@@ -45,6 +46,7 @@ from ingest.venue import (
 )
 from thalweg.errors import DecodeError
 from thalweg.events import Taker
+from thalweg.scan import ASK_PAIRS, BID_PAIRS, INTEGER, OBJECT, TEXT
 
 # The hosts for market data alone: no key, no account, and what they can't do can't go wrong.
 WS = "wss://data-stream.binance.vision"
@@ -55,6 +57,10 @@ SNAPSHOT_DEPTH = 1000  # levels a side, weight 50; with 100 the price left the w
 PACE_S = 0.3  # the venue closes at more than 5 messages a second, its own pings' answers included
 MAX_AGE_S = 23.5 * 3600  # the venue ends every connection at 24 h
 ALIVE = '{"method":"LIST_SUBSCRIPTIONS","id":1}'  # streams may be quiet and pings are not seen here; this is answered
+BOOK = Template(
+    {"stream": TEXT, "data": OBJECT},
+    {"e": TEXT, "E": INTEGER, "s": TEXT, "U": INTEGER, "u": INTEGER, "b": BID_PAIRS, "a": ASK_PAIRS},
+)
 
 
 def connect(base: str) -> str:
@@ -83,6 +89,22 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
     Raises:
         DecodeError: an undocumented shape.
     """
+    return scan_or_decode(frame, scales, _scan, _decode)
+
+
+def _scan(frame: bytes, scales: Scales) -> Decoded:
+    """Read a combined frame of book changes of the documented shape."""
+    hit = BOOK.find(frame)
+    stream, _, kind, instant, symbol, first, last, _, _ = hit.fields
+    if hit.text(kind) != "depthUpdate" or stream[0] == stream[1]:
+        raise Declined
+    ts_event = from_milliseconds(instant[0])
+    return Decoded(
+        [read_book(scales, hit.text(symbol), hit, whole=False, first=first[0], last=last[0], ts_event=ts_event)]
+    )
+
+
+def _decode(frame: bytes, scales: Scales) -> Decoded:
     envelope = parse_object(frame)
     stream = take_text(envelope, "stream") if "stream" in envelope else ""
     found = envelope.get("data") if stream else envelope
@@ -115,9 +137,8 @@ def _delta(payload: Object, scales: Scales) -> BookUpdate | Refused:
     return read_book(
         scales,
         take_text(payload, "s"),
+        Written(take_pairs(payload, "b"), take_pairs(payload, "a")),
         whole=False,
-        bids=take_pairs(payload, "b"),
-        asks=take_pairs(payload, "a"),
         first=take_integer(payload, "U"),
         last=take_integer(payload, "u"),
         ts_event=from_milliseconds(take_integer(payload, "E")),
@@ -170,8 +191,8 @@ def decode_snapshot(body: bytes, symbol: str, scales: Scales) -> BookUpdate:
     """
     payload = parse_object(body)
     last = take_integer(payload, "lastUpdateId")
-    bids, asks = take_pairs(payload, "bids"), take_pairs(payload, "asks")
-    found = read_book(scales, symbol, whole=True, bids=bids, asks=asks, first=last, last=last)
+    levels = Written(take_pairs(payload, "bids"), take_pairs(payload, "asks"))
+    found = read_book(scales, symbol, levels, whole=True, first=last, last=last)
     if isinstance(found, Refused):
         raise DecodeError(f"book of {symbol} refused: {found.reason}")
     return found

@@ -26,8 +26,9 @@ from ingest.fields import (
     words_of,
 )
 from ingest.instants import from_milliseconds
+from ingest.scanning import Declined, Template, scan_or_decode
 from ingest.sequence import Step
-from ingest.units import read_book, read_trade, step_places
+from ingest.units import Written, read_book, read_trade, step_places
 from ingest.venue import (
     BookUpdate,
     Capability,
@@ -44,6 +45,7 @@ from ingest.venue import (
 )
 from thalweg.errors import DecodeError
 from thalweg.events import Taker
+from thalweg.scan import ASK_PAIRS, BID_PAIRS, INTEGER, OBJECT, TEXT
 
 DEPTH = 200  # levels a side, every 100 ms; 1000 come half as often
 BOOK_DEPTHS = ("50", "200", "1000")  # `orderbook.1` is another thing: whole best prices, told again when quiet
@@ -51,6 +53,11 @@ INFO_PATH = "/v5/market/instruments-info"
 PACE_S = 0.05  # 20 requests a second; bursts of 200 were taken
 TAKERS = {"Buy": Taker.BUY, "Sell": Taker.SELL}
 WHOLE = {"snapshot": True, "delta": False}
+BOOK = Template(
+    {"topic": TEXT, "ts": INTEGER, "type": TEXT, "data": OBJECT, "cts": INTEGER},
+    {"s": TEXT, "b": BID_PAIRS, "a": ASK_PAIRS, "u": INTEGER, "seq": INTEGER},
+    optional={"cts"},
+)
 TOPIC = re.compile(r"(?:orderbook\.\w{1,8}|publicTrade)\.([A-Za-z0-9]{1,40})")
 
 
@@ -85,6 +92,27 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
     Raises:
         DecodeError: an undocumented shape.
     """
+    return scan_or_decode(frame, scales, _scan, _decode)
+
+
+def _scan(frame: bytes, scales: Scales) -> Decoded:
+    """Read a book frame of the documented shape."""
+    hit = BOOK.find(frame)
+    topic, ts, kind, _, cts, symbol, _, _, sequence, _ = hit.fields
+    channel, _, rest = hit.text(topic).partition(".")
+    depth = rest.partition(".")[0]
+    whole = WHOLE.get(hit.text(kind))
+    if channel != "orderbook" or depth not in BOOK_DEPTHS or whole is None:
+        raise Declined
+    instant = from_milliseconds(ts[0] if cts[0] < 0 else cts[0])
+    number = sequence[0]
+    message = read_book(scales, hit.text(symbol), hit, whole=whole, first=number, last=number, ts_event=instant)
+    if isinstance(message, BookUpdate) and whole:
+        message.depth = int(depth)
+    return Decoded([message])
+
+
+def _decode(frame: bytes, scales: Scales) -> Decoded:
     payload = parse_object(frame)
     if "topic" not in payload:
         return Decoded([_answer(payload)])
@@ -106,9 +134,8 @@ def _book(payload: Object, depth: int, scales: Scales) -> Message:
     message = read_book(
         scales,
         take_text(data, "s"),
+        Written(take_pairs(data, "b"), take_pairs(data, "a")),
         whole=take_choice(payload, "type", WHOLE),
-        bids=take_pairs(data, "b"),
-        asks=take_pairs(data, "a"),
         first=sequence,
         last=sequence,
         ts_event=from_milliseconds(instant),

@@ -25,8 +25,9 @@ from ingest.fields import (
     words_of,
 )
 from ingest.instants import from_rfc3339
+from ingest.scanning import Declined, Template, scan_or_decode
 from ingest.sequence import Unchecked
-from ingest.units import read_book, read_trade, step_places
+from ingest.units import Written, read_book, read_trade, step_places
 from ingest.venue import (
     Capability,
     Control,
@@ -42,12 +43,18 @@ from ingest.venue import (
 )
 from thalweg.errors import DecodeError
 from thalweg.events import Taker
+from thalweg.scan import INTEGER, LIST, TEXT, UPDATES
 
 INFO_PATH = "/api/v3/brokerage/market/products"
 PACE_S = 0.15  # 8 requests a second without a key
 MAX_FRAME = 16 * 2**20  # bytes; the whole book of BTC-USD has 5 MB
 TAKERS = {"BUY": Taker.SELL, "SELL": Taker.BUY}  # `side` is the maker's: a resting buy is hit by a taker who sells
 WHOLE = {"snapshot": True, "update": False}
+BOOK = Template(
+    {"channel": TEXT, "client_id": TEXT, "timestamp": TEXT, "sequence_num": INTEGER, "events": LIST},
+    {"type": TEXT, "product_id": TEXT, "updates": UPDATES},
+    optional={"client_id"},
+)
 
 
 def connect(base: str) -> str:
@@ -81,6 +88,21 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
     Raises:
         DecodeError: an undocumented shape.
     """
+    return scan_or_decode(frame, scales, _scan, _decode)
+
+
+def _scan(frame: bytes, scales: Scales) -> Decoded:
+    """Read a book frame of the documented shape, one event in it."""
+    hit = BOOK.find(frame)
+    channel, _, instant, sequence, _, kind, symbol, _ = hit.fields
+    whole = WHOLE.get(hit.text(kind))
+    if hit.text(channel) != "l2_data" or whole is None:
+        raise Declined
+    ts_event = from_rfc3339(hit.text(instant))
+    return Decoded([read_book(scales, hit.text(symbol), hit, whole=whole, ts_event=ts_event)], sequence[0])
+
+
+def _decode(frame: bytes, scales: Scales) -> Decoded:
     payload = parse_object(frame)
     if payload.get("type") == "error":
         return Decoded([Control(Sign.NACK, text=words_of(payload.get("message")))])
@@ -101,20 +123,23 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
 
 
 def _book(event: Object, instant: int | None, scales: Scales) -> Message:
-    """Read the levels, whose sides are mixed; their own `event_time` may be 1970 and is left alone."""
+    return read_book(
+        scales,
+        take_text(event, "product_id"),
+        _written(event),
+        whole=take_choice(event, "type", WHOLE),
+        ts_event=instant,
+    )
+
+
+def _written(event: Object) -> Written:
+    """Find the levels, whose sides are mixed; their own `event_time` may be 1970 and is left alone."""
     bids: list[tuple[object, object]] = []
     asks: list[tuple[object, object]] = []
     sides = {"bid": bids, "offer": asks}
     for level in take_objects(event, "updates"):
         take_choice(level, "side", sides).append((level.get("price_level"), level.get("new_quantity")))
-    return read_book(
-        scales,
-        take_text(event, "product_id"),
-        whole=take_choice(event, "type", WHOLE),
-        bids=bids,
-        asks=asks,
-        ts_event=instant,
-    )
+    return Written(bids, asks)
 
 
 def _trades(event: Object, scales: Scales) -> list[Message]:

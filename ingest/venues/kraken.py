@@ -22,8 +22,9 @@ from ingest.fields import (
     words_of,
 )
 from ingest.instants import from_rfc3339
+from ingest.scanning import Declined, Template, scan_or_decode
 from ingest.sequence import Summed
-from ingest.units import read_book, read_trade, written_places
+from ingest.units import Written, read_book, read_trade
 from ingest.venue import (
     BookUpdate,
     Capability,
@@ -39,6 +40,7 @@ from ingest.venue import (
 from thalweg.book import Book
 from thalweg.errors import DecodeError
 from thalweg.events import State, Taker
+from thalweg.scan import ASK_OBJECTS, BID_OBJECTS, INTEGER, LIST, TEXT
 
 DEPTH = 25  # 10 would leave nothing to step in when one of the checked ten goes
 DEPTHS = (10, 25, 100, 500, 1000)  # what the venue offers; a book that is not acknowledged is of the least that fits
@@ -48,6 +50,11 @@ PACE_S = 0.5  # the limit is not published; about one request a second is known 
 TAKERS = {"buy": Taker.BUY, "sell": Taker.SELL}
 WHOLE = {"snapshot": True, "update": False}
 SYSTEM = {"online": True, "cancel_only": False, "maintenance": False, "post_only": False}  # whether trades happen
+BOOK = Template(
+    {"channel": TEXT, "type": TEXT, "data": LIST},
+    {"symbol": TEXT, "bids": BID_OBJECTS, "asks": ASK_OBJECTS, "checksum": INTEGER, "timestamp": TEXT},
+    optional={"timestamp"},
+)
 # The digits as they came are what the checksum is over, and a float would lose them. NaN is no number: refused as one.
 _JSON = json.JSONDecoder(parse_float=str, parse_constant=str)
 
@@ -83,6 +90,24 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
     Raises:
         DecodeError: an undocumented shape.
     """
+    return scan_or_decode(frame, scales, _scan, _decode)
+
+
+def _scan(frame: bytes, scales: Scales) -> Decoded:
+    """Read a book frame of the documented shape, one book in it."""
+    hit = BOOK.find(frame)
+    channel, kind, _, symbol, _, _, checksum, instant = hit.fields
+    whole = WHOLE.get(hit.text(kind))
+    if hit.text(channel) != "book" or whole is None:
+        raise Declined
+    ts_event = from_rfc3339(hit.text(instant)) if instant[0] >= 0 else None
+    message = read_book(scales, hit.text(symbol), hit, whole=whole, ts_event=ts_event)
+    if isinstance(message, BookUpdate):
+        _complete(message, checksum[0], hit.shift())
+    return Decoded([message])
+
+
+def _decode(frame: bytes, scales: Scales) -> Decoded:
     try:
         payload = as_object(_JSON.decode(frame.decode("utf-8")))
     except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or nested too deep
@@ -103,14 +128,18 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
 
 def _book(entry: Object, whole: bool, scales: Scales) -> Message:
     symbol = take_text(entry, "symbol")
-    bids, asks = _pairs(entry, "bids"), _pairs(entry, "asks")
-    message = read_book(scales, symbol, whole=whole, bids=bids, asks=asks, ts_event=_instant(entry))
+    levels = Written(_pairs(entry, "bids"), _pairs(entry, "asks"))
+    message = read_book(scales, symbol, levels, whole=whole, ts_event=_instant(entry))
     if isinstance(message, BookUpdate):
-        message.checksum = take_integer(entry, "checksum")
-        message.shift = _shift(bids + asks, scales(symbol) or (0, 0))
-        if whole:
-            message.depth = next((depth for depth in DEPTHS if depth >= max(len(bids), len(asks))), None)
+        _complete(message, take_integer(entry, "checksum"), levels.shift())
     return message
+
+
+def _complete(message: BookUpdate, checksum: int, shift: tuple[int, int]) -> None:
+    message.checksum, message.shift = checksum, shift
+    if message.whole:
+        longest = max(len(message.bids), len(message.asks))
+        message.depth = next((depth for depth in DEPTHS if depth >= longest), None)
 
 
 def _pairs(entry: Object, key: str) -> list[tuple[object, object]]:
@@ -126,13 +155,6 @@ def _digits(number: object) -> object:
 def _instant(entry: Object) -> int | None:
     """Give the instant, which older captures lack in snapshots."""
     return from_rfc3339(take_text(entry, "timestamp")) if "timestamp" in entry else None
-
-
-def _shift(pairs: list[tuple[object, object]], units: tuple[int, int]) -> tuple[int, int]:
-    """Give by which powers of ten our units (price, size) become the venue's digits."""
-    prices = max((written_places(str(price)) for price, _ in pairs), default=0)
-    sizes = max((written_places(str(size)) for _, size in pairs), default=0)
-    return prices - units[0], sizes - units[1]
 
 
 def checksum(book: Book, shift: tuple[int, int]) -> int:
