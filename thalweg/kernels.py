@@ -15,7 +15,7 @@ import numpy.typing as npt
 from thalweg.fixed import Levels
 
 _I8 = nb.int64
-_SIDE = nb.int64[:, :]
+_SIDE = nb.int64[:, ::1]
 _LEVELS = nb.types.Array(nb.int64, 2, "C", readonly=True)
 GALLOP = 8  # levels: most changes are nearer to the touch than this
 
@@ -38,6 +38,24 @@ def find(side: Levels, count: int, price: int, sign: int) -> int:
     return low
 
 
+@nb.njit()
+def _close_gap(row: Levels, at: int, count: int) -> None:
+    """Move what is after `at` one place down, over it; unsigned places, which the compiler can move many at once."""
+    place, last, one = np.uint64(at), np.uint64(count - 1), np.uint64(1)
+    while place < last:
+        row[place] = row[place + one]
+        place += one
+
+
+@nb.njit()
+def _open_gap(row: Levels, at: int, count: int) -> None:
+    """Move what is from `at` on one place up."""
+    place, first, one = np.uint64(count), np.uint64(at), np.uint64(1)
+    while place > first:
+        row[place] = row[place - one]
+        place -= one
+
+
 @nb.njit(_I8(_SIDE, _I8, _LEVELS, _I8), cache=True)
 def apply_side(side: Levels, count: int, levels: Levels, sign: int) -> int:
     """Apply absolute sizes in order (0 removes) and give the new count of levels.
@@ -50,16 +68,14 @@ def apply_side(side: Levels, count: int, levels: Levels, sign: int) -> int:
         at = find(side, count, price, sign)
         if at < count and side[0, at] == price:
             if size == 0:
-                for j in range(at, count - 1):
-                    side[0, j] = side[0, j + 1]
-                    side[1, j] = side[1, j + 1]
+                _close_gap(side[0], at, count)
+                _close_gap(side[1], at, count)
                 count -= 1
             else:
                 side[1, at] = size
         elif size != 0:
-            for j in range(count, at, -1):
-                side[0, j] = side[0, j - 1]
-                side[1, j] = side[1, j - 1]
+            _open_gap(side[0], at, count)
+            _open_gap(side[1], at, count)
             side[0, at] = price
             side[1, at] = size
             count += 1
