@@ -87,9 +87,10 @@ class World:
                 exchange.beat(now)
 
     def _start_faults(self, now: int) -> None:
-        """Hand the faults whose time has come to their venues."""
+        """Hand the faults whose time has come to their venues; those of venues that are not simulated go unheeded."""
         for fault in self._schedule.due(now, self._all_subscribed):
-            self.exchanges[fault.venue].tamper.inject(fault, now)
+            if fault.venue in self.exchanges:
+                self.exchanges[fault.venue].tamper.inject(fault, now)
 
     def _all_subscribed(self) -> bool:
         """Tell whether every book has a subscriber."""

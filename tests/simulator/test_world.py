@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from simulator.faults import Script
+from simulator.faults import Script, load_script
+from simulator.texts import SECOND_NS
 from simulator.world import DIALECTS, World, expected_frames, steps_a_second
 from tests.simulator.bench import PATHS, START, Bench, subscriptions
 from thalweg.errors import SettingsError
@@ -107,3 +108,11 @@ def test_the_report_says_what_there_is() -> None:
     assert report["frames"] == report["frames_by_venue"]["coinbase"] > 5
     (fault,) = report["faults"]
     assert set(fault) == {"id", "kind", "venue", "instruments", "ts_ns", "expect", "scope"}
+
+
+def test_faults_of_venues_that_are_not_simulated_go_unheeded() -> None:
+    script = load_script("default", DIALECTS)
+    world = World(load_instruments(), 10.0, 1, script, START, ["kraken"])
+    for second in range(120):
+        world.advance(START + second * SECOND_NS)
+    assert {record.venue for record in world.log.records} <= {"kraken"}
