@@ -212,6 +212,8 @@ def _follow_runs(key: str, one: Publication, inputs: Inputs, found: Found) -> se
         expected = before[1] + 1 if before and before[0] == epoch else 1
         if before is not None and first != expected:
             found.say(f"{key}: {one.seq} takes {venue} from {epoch}-{first}, but {epoch}-{expected} is next")
+        if before is None:  # what came earlier was in publications that are trimmed away
+            inputs.advance(venue, epoch, first - 1)
         inputs.covered[venue] = (epoch, last)
         oldest = inputs.first(venue)
         whole = whole and oldest is not None and oldest <= (epoch, first)
