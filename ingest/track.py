@@ -24,6 +24,7 @@ from thalweg.fixed import Levels
 from thalweg.instruments import Instrument
 
 HELD_MAX = 2_000  # updates waiting for a whole book: 200 s at ten a second; more means it never comes
+BEHIND_MAX = 3  # fetched books in a row that are older than ours
 CROSSED_NS = 1_000_000_000  # a book crossed for longer is wrong, not mid-batch
 
 _DROPS = {
@@ -56,6 +57,7 @@ class Track:
         self.deaf = False
         self.touched = False
         self._granted = False
+        self._behind = 0
         self._venue, self._rule, self._emit, self._tally = venue, rule, emit, tally
         self._held: deque[tuple[BookUpdate, int]] = deque()
         self._position: tuple[int | None, int | None, int | None] = (None, None, None)
@@ -100,14 +102,19 @@ class Track:
             self.wants_book = self.wants_book or verdict is Verdict.OLD
 
     def _judge_probe(self, update: BookUpdate, ts_recv: int, now: int) -> None:
-        """Judge a book fetched because ours was silent: the same is quiet, a newer one was kept from us."""
+        """Judge a book fetched because ours was silent: the same is quiet, a newer one was kept from us.
+
+        An older one may come from a cache; one that stays older means that the venue counts anew.
+        """
         self._tally.dropped["duplicate"] += 1
         mine = self._position[1]
-        if mine is None or update.last is None or update.last > mine:
+        behind = mine is not None and update.last is not None and update.last < mine
+        self._behind = self._behind + 1 if behind else 0
+        if update.last == mine:
+            self._awake(ts_recv, now)
+        elif not behind or self._behind >= BEHIND_MAX:
             self.deaf = True
             self.lose("silent", ts_recv)
-        else:
-            self._awake(ts_recv, now)
 
     def _hold(self, update: BookUpdate, ts_recv: int) -> None:
         """Keep an update for the splice; too many mean that the whole book does not come."""

@@ -56,6 +56,17 @@ def test_a_fetched_probe_tells_quiet_from_deaf() -> None:
     assert len(desk.fetched) == fetched + 1
 
 
+def test_a_probe_that_stays_behind_means_that_the_venue_counts_anew() -> None:
+    desk = live(Desk(BY_REST))
+    busy(desk)
+    alive(desk, 6)
+    for _ in range(2):
+        assert kinds(desk.answer(whole(40))) == []
+        assert desk.session.tracks[0].flags & Flag.LATE
+        alive(desk, 5)
+    assert kinds(desk.answer(whole(41))) == ["stale"]
+
+
 def test_a_thin_book_does_not_flap() -> None:
     desk = live(Desk())
     for k in range(2, 6):
