@@ -5,14 +5,17 @@ from __future__ import annotations
 import gzip
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from thalweg.errors import ThalwegError
+
+if TYPE_CHECKING:
+    from ingest.decoding import Decoding
 
 
 @click.command()
@@ -40,10 +43,7 @@ def command(venue: str, capture: Path | None, book: bool, stats: bool) -> None:
     decoding = Decoding(VENUES[venue])
     write = sys.stdout.buffer.write
     try:
-        with _open(capture) as file:
-            for events in decoding.run(file):
-                if not (book or stats):
-                    write(events)
+        trouble = _read(decoding, capture, None if book or stats else write)
         if book:
             write(decoding.books())
         if stats:
@@ -52,8 +52,25 @@ def command(venue: str, capture: Path | None, book: bool, stats: bool) -> None:
     except BrokenPipeError:  # whoever reads us has had enough
         sys.stderr.close()
         sys.exit(0)
+    if trouble:
+        raise click.ClickException(f"{capture or 'standard input'}: {trouble}")
+
+
+def _read(decoding: Decoding, capture: Path | None, write: Callable[[bytes], object] | None) -> str | None:
+    """Take a capture, writing its events; give what ended it early.
+
+    All before that counts: a recorder that was killed leaves a file cut off.
+    """
+    try:
+        with _open(capture) as file:
+            for events in decoding.run(file):
+                if write is not None:
+                    write(events)
+    except BrokenPipeError:
+        raise
     except (ThalwegError, OSError, EOFError, zlib.error) as error:
-        raise click.ClickException(f"{capture or 'standard input'}: {error}") from error
+        return str(error)
+    return None
 
 
 @contextmanager

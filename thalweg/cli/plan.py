@@ -100,14 +100,28 @@ def report_name(service: str) -> str:
     return service.replace(":", "-") + ".json"
 
 
+def _check_demo(wishes: Wishes) -> None:
+    """Refuse what only fake venues can do, and a fault script that is not there.
+
+    Raises:
+        SettingsError: what is wrong.
+    """
+    if not wishes.demo:
+        if wishes.faults:
+            raise SettingsError("--faults needs --demo: the real venues make their own")
+        if (wishes.rate, wishes.seed) != (DEMO_RATE, 1):
+            raise SettingsError("--rate and --seed need --demo: the real venues have their own")
+    elif wishes.faults not in (None, "default") and not Path(wishes.faults).is_file():
+        raise SettingsError(f"--faults: there is no file {wishes.faults}; `default` is the script that ships")
+
+
 def make_plan(wishes: Wishes, environ: Mapping[str, str]) -> Plan:
     """Work out what to run, before anything is started.
 
     Raises:
         SettingsError: an option or a variable is wrong, or the gateway's port is taken.
     """
-    if not wishes.demo and wishes.faults:
-        raise SettingsError("--faults needs --demo: the real venues make their own")
+    _check_demo(wishes)
     simulator_port = free_port() if wishes.demo else None
     ours = dict(environ)
     wanted = {"VENUES": wishes.venues, "ONLY": wishes.instruments, "LOG": "json" if wishes.as_json else None}

@@ -97,3 +97,14 @@ def test_the_page_of_a_gateway_on_all_addresses_is_on_loopback() -> None:
 def test_every_venue_has_both_endpoints() -> None:
     found = endpoints(9900, load_settings({}))
     assert sum(name.endswith(("_WS", "_REST")) for name in found) == 8
+
+
+def test_what_only_fake_venues_can_do_is_refused_for_real_ones() -> None:
+    for wishes in (Wishes(rate=5.0), Wishes(seed=2)):
+        with pytest.raises(SettingsError, match="need --demo"):
+            make_plan(wishes, {})
+
+
+def test_a_fault_script_that_is_not_there_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="there is no file"):
+        make_plan(Wishes(demo=True, faults=str(tmp_path / "none.toml")), {})
