@@ -81,7 +81,13 @@ def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Leave out what uvicorn says of every refused handshake: we refused it, and anyone could fill the log so."""
+    return "without completing handshake" not in record.getMessage()
+
+
 def _server(gateway: Gateway) -> uvicorn.Server:
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     config = uvicorn.Config(
         make_app(gateway),
         ws=FanoutProtocol,
