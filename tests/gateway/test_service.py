@@ -193,12 +193,15 @@ async def test_a_flood_ends_the_connection(running: Running) -> None:
     assert len(client.reader.of("list")) == 20
 
 
-async def test_a_page_of_another_origin_is_refused(running: Running) -> None:
+async def test_a_page_of_another_origin_is_refused_without_a_line_in_the_log(
+    running: Running, caplog: pytest.LogCaptureFixture
+) -> None:
     async with serving(running):
         with pytest.raises(InvalidStatus) as refused:
             async with running.client(origin="http://evil.example"):
                 pass
     assert refused.value.response.status_code == 403
+    assert "handshake" not in caplog.text
     assert "default-src 'none'" in refused.value.response.headers["content-security-policy"]
 
 
