@@ -25,6 +25,7 @@ def test_a_demo_sends_every_worker_to_the_simulator() -> None:
 
 def test_a_server_of_our_own_gets_the_usual_port_only_if_nobody_has_it() -> None:
     with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # closed connections that linger are nobody
         with contextlib.suppress(OSError):  # somebody has it already
             taken.bind(("127.0.0.1", USUAL_PORT))
             taken.listen()
