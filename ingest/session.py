@@ -139,16 +139,19 @@ class Session:
         return self._take()
 
     def listed(self, listings: Mapping[str, Listing], ts_recv: int, now: int) -> Effects:
-        """Take the venue's own list: what it does not list, or what our units can't hold, is not waited for."""
-        for symbol, asking in self._asking.items():
-            found, instrument = listings.get(symbol), asking.track.instrument
-            reason = None
+        """Take the venue's own list: what it lacks, or what our units can't hold, is not waited for.
+
+        A book that is live is not missing, whatever the list says; a list without any of ours says nothing.
+        """
+        known = any(symbol in listings for symbol in self._asking)
+        for symbol, asking in self._asking.items() if known else ():
+            found, track = listings.get(symbol), asking.track
+            one = track.instrument
             if found is None:
-                reason = "not listed"
-            elif found.price_decimals > instrument.price_decimals or found.size_decimals > instrument.size_decimals:
-                reason = f"needs {found.price_decimals} and {found.size_decimals} decimals"
-            if reason:
-                asking.give_up(reason, ts_recv, now)
+                if track.state is not State.LIVE:
+                    asking.give_up("not listed", ts_recv, now)
+            elif found.price_decimals > one.price_decimals or found.size_decimals > one.size_decimals:
+                asking.give_up(f"needs {found.price_decimals} and {found.size_decimals} decimals", ts_recv, now)
         return self._take()
 
     def tick(self, ts_recv: int, now: int) -> Effects:

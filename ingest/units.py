@@ -5,12 +5,13 @@ A number or symbol that we can't take costs the one update that has it, which is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from ingest.venue import BookUpdate, Refused, Scales, TradeUpdate
-from thalweg.errors import NumberRefused
+from ingest.fields import Object
+from ingest.venue import BookUpdate, Listing, Refused, Scales, TradeUpdate
+from thalweg.errors import DecodeError, NumberRefused
 from thalweg.events import Taker
 from thalweg.fixed import MAX_TEXT, Levels, parse_fixed, parse_levels
 from thalweg.instruments import MAX_DECIMALS, SYMBOL
@@ -131,3 +132,15 @@ def step_places(step: str) -> int:
         return 0
     units = str(parse_fixed(step, MAX_DECIMALS))
     return MAX_DECIMALS - (len(units) - len(units.rstrip("0")))
+
+
+def read_listings(entries: Iterable[Object], read: Callable[[Object], tuple[str, Listing]]) -> dict[str, Listing]:
+    """Give a venue's listings by symbol; an entry that `read` can't read counts as not listed."""
+    listings = {}
+    for entry in entries:
+        try:
+            symbol, listing = read(entry)
+        except DecodeError:
+            continue
+        listings[symbol] = listing
+    return listings

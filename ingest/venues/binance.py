@@ -27,7 +27,7 @@ from ingest.fields import (
 from ingest.instants import from_milliseconds
 from ingest.scanning import Declined, Template, scan_or_decode
 from ingest.sequence import Spliced
-from ingest.units import Written, read_book, read_trade, step_places
+from ingest.units import Written, read_book, read_listings, read_trade, step_places
 from ingest.venue import (
     BookUpdate,
     Capability,
@@ -204,14 +204,7 @@ def decode_listings(body: bytes) -> dict[str, Listing]:
     Raises:
         DecodeError: an undocumented shape of the whole.
     """
-    listings = {}
-    for entry in take_objects(parse_object(body), "symbols"):
-        try:
-            symbol, listing = _listing(entry)
-        except DecodeError:
-            continue
-        listings[symbol] = listing
-    return listings
+    return read_listings(take_objects(parse_object(body), "symbols"), _listing)
 
 
 def _listing(entry: Object) -> tuple[str, Listing]:

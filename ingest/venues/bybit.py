@@ -28,7 +28,7 @@ from ingest.fields import (
 from ingest.instants import from_milliseconds
 from ingest.scanning import Declined, Template, scan_or_decode
 from ingest.sequence import Step
-from ingest.units import Written, read_book, read_trade, step_places
+from ingest.units import Written, read_book, read_listings, read_trade, step_places
 from ingest.venue import (
     BookUpdate,
     Capability,
@@ -43,7 +43,6 @@ from ingest.venue import (
     Sign,
     Venue,
 )
-from thalweg.errors import DecodeError
 from thalweg.events import Taker
 from thalweg.scan import ASK_PAIRS, BID_PAIRS, INTEGER, OBJECT, TEXT
 
@@ -180,14 +179,7 @@ def decode_listings(body: bytes) -> dict[str, Listing]:
     Raises:
         DecodeError: an undocumented shape of the whole.
     """
-    listings = {}
-    for entry in take_objects(take_object(parse_object(body), "result"), "list"):
-        try:
-            symbol, listing = _listing(entry)
-        except DecodeError:
-            continue
-        listings[symbol] = listing
-    return listings
+    return read_listings(take_objects(take_object(parse_object(body), "result"), "list"), _listing)
 
 
 def _listing(entry: Object) -> tuple[str, Listing]:

@@ -27,7 +27,7 @@ from ingest.fields import (
 from ingest.instants import from_rfc3339
 from ingest.scanning import Declined, Template, scan_or_decode
 from ingest.sequence import Unchecked
-from ingest.units import Written, read_book, read_trade, step_places
+from ingest.units import Written, read_book, read_listings, read_trade, step_places
 from ingest.venue import (
     Capability,
     Control,
@@ -41,7 +41,6 @@ from ingest.venue import (
     Sign,
     Venue,
 )
-from thalweg.errors import DecodeError
 from thalweg.events import Taker
 from thalweg.scan import INTEGER, LIST, TEXT, UPDATES
 
@@ -176,15 +175,8 @@ def decode_listings(body: bytes) -> dict[str, Listing]:
     Raises:
         DecodeError: an undocumented shape of the whole.
     """
-    listings = {}
-    for entry in take_objects(parse_object(body), "products"):
-        try:
-            symbol, listing = _listing(entry)
-        except DecodeError:
-            continue
-        if not entry.get("alias"):
-            listings[symbol] = listing
-    return listings
+    products = take_objects(parse_object(body), "products")
+    return read_listings((entry for entry in products if not entry.get("alias")), _listing)
 
 
 def _listing(entry: Object) -> tuple[str, Listing]:

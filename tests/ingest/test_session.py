@@ -236,6 +236,16 @@ def test_a_symbol_the_venue_does_not_list_or_we_cannot_hold_is_not_waited_for() 
     assert [track.reason for track in desk.session.tracks] == ["needs 12 and 8 decimals", "not listed"]
 
 
+def test_a_list_that_can_not_be_right_is_not_believed() -> None:
+    desk = Desk(instruments=(BTC, ETH))
+    desk.connect()
+    desk.do(desk.session.listed({"XRP": Listing("XRP", "USDT", 2, 2)}, desk.now, desk.now))
+    assert [track.state for track in desk.session.tracks] == [State.SYNCING, State.SYNCING]
+    desk.frame(whole(1))
+    desk.do(desk.session.listed({"ETH": Listing("ETH", "USDT", 2, 2)}, desk.now, desk.now))
+    assert [track.state for track in desk.session.tracks] == [State.LIVE, State.SYNCING]
+
+
 def test_bad_frames_are_counted_and_too_many_cost_the_connection() -> None:
     desk = live(Desk())
     for k in range(20):
