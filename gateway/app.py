@@ -107,7 +107,7 @@ def make_app(gateway: Gateway, lifespan: Lifespan[Starlette] | None = None) -> A
 
 def _hosts(settings: Settings) -> list[str]:
     """Give the Host names to answer to: those that are set, and the address listened on where it is one."""
-    wildcard = settings.host in ("0.0.0.0", "::", "")  # noqa: S104
+    wildcard = settings.host in ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
     return [*settings.hosts, *([] if wildcard else [settings.host])]
 
 

@@ -62,5 +62,5 @@ async def settled(watcher: Watcher, feeds: list[Feed]) -> None:
 async def eventually(true: Callable[[], bool]) -> None:
     """Look again and again at what can't be awaited."""
     async with asyncio.timeout(PATIENCE_S):
-        while not true():  # noqa: ASYNC110
+        while not true():  # noqa: ASYNC110 - another process tells no event of ours
             await asyncio.sleep(0.02)

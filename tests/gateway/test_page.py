@@ -70,7 +70,7 @@ def feeder(feeding: Feeder) -> Feeder:
 @pytest.fixture
 def page(browser: Browser, gateway: GatewayProcess, feeder: Feeder) -> Iterator[Page]:
     """The page, all books live; anything it says to the console fails the test, save of a lost network."""
-    context = browser.new_context(viewport=DESK, reduced_motion="reduce")  # type: ignore[arg-type,unused-ignore]
+    context = browser.new_context(viewport=DESK, reduced_motion="reduce")  # type: ignore[arg-type,unused-ignore]  # a literal that some versions type
     opened = context.new_page()
     said: list[str] = []
     opened.on("console", lambda message: said.append(message.text))
@@ -168,7 +168,7 @@ def test_keys_move_in_the_matrix_and_focus_an_instrument(page: Page) -> None:
 
 @pytest.mark.parametrize(("size", "panels"), [(DESK, 5), (PHONE, 1)], ids=["desk", "phone"])
 def test_nothing_sticks_out(page: Page, size: dict[str, int], panels: int) -> None:
-    page.set_viewport_size(size)  # type: ignore[arg-type,unused-ignore]
+    page.set_viewport_size(size)  # type: ignore[arg-type,unused-ignore]  # a literal that some versions type
     expect(page.locator("main > .panel:visible")).to_have_count(panels)
     extent = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
     assert extent == [size["width"], size["height"]]
