@@ -39,6 +39,7 @@ NEW_EPOCH = "new epoch"
 UNKNOWN = "waits for a snapshot"
 SILENT = "ingest silent"
 UNHEARD = "ingest not heard yet"
+REMARK_NS = 30_000_000_000  # how long a remark on a live book is shown
 
 
 class VenueBook:
@@ -48,7 +49,18 @@ class VenueBook:
     say of the book. `heard` is whether its ingest gives signs of life; `None` before the first.
     """
 
-    __slots__ = ("_since_heard", "_trusted", "_understood", "book", "cursor", "heard", "instrument", "line", "snapshot")
+    __slots__ = (
+        "_remarked_at",
+        "_since_heard",
+        "_trusted",
+        "_understood",
+        "book",
+        "cursor",
+        "heard",
+        "instrument",
+        "line",
+        "snapshot",
+    )
 
     def __init__(self, instrument: Instrument, venue: str) -> None:
         """Start empty, before the first entry."""
@@ -59,6 +71,7 @@ class VenueBook:
         self.snapshot: Cursor | None = None
         self.heard: bool | None = None
         self._since_heard: int | None = None
+        self._remarked_at = 0
         self._trusted = False
         self._understood = True
 
@@ -72,7 +85,15 @@ class VenueBook:
         changed = heard is not self.heard
         if changed:
             self.heard, self._since_heard = heard, now_ns
-        return changed
+        return self._forget_remark(now_ns) or changed
+
+    def _forget_remark(self, now_ns: int) -> bool:
+        """Drop what was remarked on a live book a while ago, as that trades were lost; give whether there was any."""
+        line = self.line
+        if line.state is not State.LIVE or not line.reason or now_ns - self._remarked_at < REMARK_NS:
+            return False
+        line.reason = ""
+        return True
 
     def shown(self) -> VenueLine:
         """Give the line to publish."""
@@ -169,6 +190,7 @@ class VenueBook:
         if self._understood and (self._trusted or event.state is not State.LIVE):
             line = self.line
             line.state, line.flags, line.reason, line.since = event.state, event.flags, event.reason, event.since
+            self._remarked_at = event.ts_recv
 
     def _load(self, event: Snapshot) -> None:
         """Start afresh from a whole book."""

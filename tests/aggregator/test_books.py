@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from aggregator.books import Cursor, VenueBook
+from aggregator.books import REMARK_NS, Cursor, VenueBook
 from aggregator.counters import Counters
 from tests.aggregator.entries import a_delta, a_snapshot, a_status, a_trade, an_open, fields_of
 from thalweg.events import Event, Made, State
@@ -169,6 +169,17 @@ def test_a_book_whose_ingest_is_not_heard_is_not_shown_live(heard: bool | None, 
 
     assert (book.shown().state, book.shown().reason, book.shown().since) == shown
     assert book.live is (heard is True)
+
+
+def test_a_remark_on_a_live_book_is_shown_for_a_while() -> None:
+    book = a_book()
+    remark = a_status(State.LIVE, "2 trades lost")
+    take(book, Counters(), (E, 3, remark))
+
+    assert not book.hear(True, remark.ts_recv + REMARK_NS - 1)
+    assert book.shown().reason == "2 trades lost"
+    assert book.hear(True, remark.ts_recv + REMARK_NS)
+    assert state(book) == (State.LIVE, "")
 
 
 def test_a_silent_book_goes_on_applying_deltas() -> None:
