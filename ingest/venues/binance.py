@@ -224,7 +224,7 @@ VENUE = Venue(
     rest=REST,
     capability=Capability("sequence", None),
     depth=None,
-    keepalive=Keepalive(silence_s=12, ping=ALIVE, every_s=5),
+    keepalive=Keepalive(silence_s=8, ping=ALIVE, every_s=3),
     connect=connect,
     subscribe=subscribe,
     resubscribe=resubscribe,

@@ -203,7 +203,7 @@ VENUE = Venue(
     rest="https://api.bybit.com",
     capability=Capability("sequence", None),
     depth=DEPTH,
-    keepalive=Keepalive(silence_s=12, ping='{"op":"ping"}', every_s=5),
+    keepalive=Keepalive(silence_s=8, ping='{"op":"ping"}', every_s=3),
     connect=connect,
     subscribe=subscribe,
     resubscribe=resubscribe,
