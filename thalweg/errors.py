@@ -8,7 +8,8 @@ ThalwegError
 |-- CaptureError         the user: a capture file is not in the capture format
 |-- RedisTrouble         the operator: Redis can't be used; the service retries by itself
 |   `-- FunctionsMissing the operator: the server functions are not loaded (`thalweg redis-init`)
-`-- Fenced               nobody: another owner took the stream over; this one stops writing
+|-- Fenced               nobody: another owner took the stream over; this one stops writing
+`-- Held                 nobody: another worker holds the lease; this one waits its turn
 """
 
 from __future__ import annotations
@@ -56,3 +57,7 @@ class FunctionsMissing(RedisTrouble):
 
 class Fenced(ThalwegError):
     """A newer epoch owns this stream; whoever gets this stops writing to it for good."""
+
+
+class Held(ThalwegError):
+    """Another worker holds the lease of this shard; whoever gets this leaves the shard alone."""

@@ -1,6 +1,7 @@
 """Every name in Redis, spelt here alone.
 
-Braces are Cluster hash tags: all that one instrument needs is in one slot.
+Braces are Cluster hash tags: all that one instrument needs is in one slot, and so are all leases of one group. A group
+is a venue's ingest workers, named by the venue, or the aggregators, named `out`.
 
 | name | type | what |
 |---|---|---|
@@ -10,7 +11,11 @@ Braces are Cluster hash tags: all that one instrument needs is in one slot.
 | `book:{BTC-USDT}` | channel | the same bytes, pushed |
 | `ckpt:{BTC-USDT}` | string | where the aggregator stands, JSON |
 | `status:{BTC-USDT}:binance` | hash | the book's state and how to join its stream |
-| `epoch:binance:3`, `epoch:out` | string | the last epoch handed out |
+| `ckpt:{BTC-USDT}:prev` | string | the checkpoint before that one |
+| `lease:{binance}:3` | string | who owns a shard, expires |
+| `epoch:{binance}:3` | string | the last epoch handed out for a shard |
+| `workers:{binance}` | sorted set | live workers of a group, by the server's milliseconds of their last beat |
+| `budget:{binance}:ADDRESS` | hash | requests that one address may still make of a venue |
 | `lat:SERVICE` | string | a service's latency summary, JSON, expires |
 | `hb` | channel | heartbeat of the aggregator with head sequences, JSON |
 """
@@ -19,6 +24,8 @@ from __future__ import annotations
 
 HEARTBEAT = "hb"
 OUT_EPOCH = "epoch:out"
+OUT = "out"
+"""The group of the aggregators."""
 
 
 def stream(instrument: str, venue: str) -> str:
@@ -51,9 +58,29 @@ def status(instrument: str, venue: str) -> str:
     return f"status:{{{instrument}}}:{venue}"
 
 
-def epoch(venue: str, shard: int) -> str:
+def previous_checkpoint(instrument: str) -> str:
+    """Give the aggregator's last checkpoint but one of an instrument."""
+    return f"ckpt:{{{instrument}}}:prev"
+
+
+def lease(group: str, shard: int) -> str:
+    """Give the string that names the owner of a shard."""
+    return f"lease:{{{group}}}:{shard}"
+
+
+def epoch(group: str, shard: int) -> str:
     """Give the epoch counter of a shard."""
-    return f"epoch:{venue}:{shard}"
+    return f"epoch:{{{group}}}:{shard}"
+
+
+def workers(group: str) -> str:
+    """Give the sorted set of a group's live workers."""
+    return f"workers:{{{group}}}"
+
+
+def budget(venue: str, address: str) -> str:
+    """Give the request budget of all workers that reach a venue from one address."""
+    return f"budget:{{{venue}}}:{address}"
 
 
 def latency(service: str) -> str:

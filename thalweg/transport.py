@@ -16,7 +16,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from thalweg.errors import Fenced, FunctionsMissing, RedisTrouble, SettingsError
+from thalweg.errors import Fenced, FunctionsMissing, Held, RedisTrouble, SettingsError
 from thalweg.resp import pack
 
 Reply: TypeAlias = Any
@@ -95,6 +95,7 @@ class RedisLink:
 
         Raises:
             Fenced: a server function says that a newer epoch owns the key.
+            Held: a server function says that another worker holds the lease.
             FunctionsMissing: the server functions are not loaded.
             RedisTrouble: the connection failed or the server refused the command.
         """
@@ -120,12 +121,15 @@ def checked(reply: Reply) -> Reply:
 
     Raises:
         Fenced: a newer epoch owns the stream.
+        Held: another worker holds the lease.
         FunctionsMissing: the server functions are not loaded.
         RedisTrouble: any other error reply.
     """
     if not isinstance(reply, ResponseError):
         return reply
     text = str(reply)
+    if text.startswith("HELD"):
+        raise Held(text)
     if "FENCED" in text or "equal or smaller" in text:
         raise Fenced(text)
     if "Function not found" in text:

@@ -104,11 +104,35 @@ def test_a_lost_stream_goes_on_after_its_checkpoint(server: redis.Redis) -> None
     assert open_out(server, 8) == 42
 
 
-def test_a_stream_that_is_there_counts_more_than_its_checkpoint(server: redis.Redis) -> None:
+def test_a_stream_that_lost_its_tail_goes_on_after_its_checkpoint(server: redis.Redis) -> None:
     open_out(server, 7)
     server.set(CHECKPOINT, json.dumps({"seq": 41, "epoch": 7}))
 
-    assert open_out(server, 8) == 2
+    assert open_out(server, 8) == 42
+
+
+def test_no_sequence_at_or_below_the_floor_is_used(server: redis.Redis) -> None:
+    open_out(server, 7)
+    names, record_of_8 = [OUT, CHECKPOINT], record(Kind.OPEN, 8)
+
+    assert call(server, "open_out", names, 8, CHANNEL, SEQ_OFFSET, record_of_8, 99) == 100
+
+
+@pytest.mark.parametrize("garbage", ["", "not json", "[]", "7", '{"seq": null}'])
+def test_a_checkpoint_that_is_none_does_not_keep_a_stream_from_opening(server: redis.Redis, garbage: str) -> None:
+    server.set(CHECKPOINT, garbage)
+
+    assert open_out(server, 7) == 1
+    assert call(server, "checkpoint", [CHECKPOINT], 7, json.dumps({"epoch": 7, "seq": 1})) == 1
+
+
+def test_the_checkpoint_before_the_last_is_kept(server: redis.Redis) -> None:
+    names = [CHECKPOINT, keys.previous_checkpoint(NAME)]
+    first, second = (json.dumps({"epoch": 7, "seq": seq}) for seq in (1, 2))
+    call(server, "checkpoint", names, 7, first)
+    call(server, "checkpoint", names, 7, second)
+
+    assert server.mget(names) == [second.encode(), first.encode()]
 
 
 def test_the_same_bytes_are_appended_and_published_in_order(server: redis.Redis) -> None:

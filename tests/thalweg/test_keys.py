@@ -16,15 +16,24 @@ def test_every_name_is_spelt_as_documented() -> None:
     assert keys.book(INSTRUMENT) == "book:{BTC-USDT}"
     assert keys.checkpoint(INSTRUMENT) == "ckpt:{BTC-USDT}"
     assert keys.status(INSTRUMENT, VENUE) == "status:{BTC-USDT}:binance"
-    assert keys.epoch(VENUE, 3) == "epoch:binance:3"
+    assert keys.previous_checkpoint(INSTRUMENT) == "ckpt:{BTC-USDT}:prev"
+    assert keys.lease(VENUE, 3) == "lease:{binance}:3"
+    assert keys.epoch(VENUE, 3) == "epoch:{binance}:3"
+    assert keys.workers(keys.OUT) == "workers:{out}"
+    assert keys.budget(VENUE, "local") == "budget:{binance}:local"
     assert keys.latency("ingest:binance") == "lat:ingest:binance"
     assert (keys.HEARTBEAT, keys.OUT_EPOCH) == ("hb", "epoch:out")
 
 
 def test_all_that_one_instrument_needs_has_one_hash_tag() -> None:
     names = [keys.stream(INSTRUMENT, VENUE), keys.out(INSTRUMENT), keys.book(INSTRUMENT), keys.checkpoint(INSTRUMENT)]
-    names.append(keys.status(INSTRUMENT, VENUE))
+    names += [keys.status(INSTRUMENT, VENUE), keys.previous_checkpoint(INSTRUMENT)]
     assert {name[name.index("{") + 1 : name.index("}")] for name in names} == {INSTRUMENT}
+
+
+def test_all_leases_of_a_group_have_one_hash_tag() -> None:
+    names = [keys.workers(VENUE), *(name(VENUE, shard) for name in (keys.lease, keys.epoch) for shard in range(4))]
+    assert {name[name.index("{") + 1 : name.index("}")] for name in names} == {VENUE}
 
 
 @pytest.mark.parametrize("stream", [("BTC-USDT", "binance"), ("BTC-USDT-PERP", "okx")])
