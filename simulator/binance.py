@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from simulator.dialect import ABSORBED, Dialect, Reply, Trick
+from simulator.dialect import Dialect, Reply, Trick
 from simulator.exchange import Exchange
+from simulator.kinds import ABSORBED, GAP
 from simulator.texts import MILLISECOND_NS, SECOND_NS, names, padded
 from simulator.topic import BOOK, TRADES, Client, Desk, Frame, Ping, Topic
 
@@ -25,6 +27,8 @@ STREAMS = {  # suffix of a stream's name: kind, interval in ns
 }
 WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))  # of a depth request, by its largest limit
 MAX_LIMIT = 5000
+WEIGHT_A_MINUTE = 6000
+TOO_MUCH = b'{"code":-1003,"msg":"Too much request weight used; current limit is 6000 request weight per 1 MINUTE."}'
 SHUTDOWN_LEAD = "shutdown_lead"
 
 
@@ -180,14 +184,13 @@ def _respond(exchange: Exchange, path: str, query: Mapping[str, str], now: int) 
 def _depth(exchange: Exchange, desk: Desk, limit: int, now: int) -> Reply:
     """Give a snapshot at the current update id; a fault may say too many requests or give an old one again."""
     weight = next(weight for largest, weight in WEIGHTS if limit <= largest)
-    wait = exchange.tamper.too_many_requests(desk, now)
+    wait = exchange.tamper.answers.too_many(desk, now)
     if wait is not None:
-        text = (
-            b'{"code":-1003,"msg":"Too much request weight used; current limit is 6000 request weight per 1 MINUTE."}'
-        )
-        return _weighed(exchange, weight, now, text, 429, (("Retry-After", str(wait)),))
+        return _weighed(exchange, weight, now, TOO_MUCH, 429, (("Retry-After", str(wait)),))
+    delay_s = exchange.tamper.answers.slow_snapshot(desk, now)
+    exchange.tamper.answers.new_snapshot(desk, now)
     saved: dict[str, bytes] = exchange.memory.setdefault("snapshots", {})
-    if desk.symbol in saved and exchange.tamper.stale_snapshot(desk, now):
+    if desk.symbol in saved and exchange.tamper.answers.stale_snapshot(desk, now):
         return _weighed(exchange, weight, now, saved[desk.symbol])
     desk.sequence = desk.sequence or FIRST_UPDATE
     market = desk.market
@@ -197,26 +200,26 @@ def _depth(exchange: Exchange, desk: Desk, limit: int, now: int) -> Reply:
     )
     exchange.witness_book(desk, exchange.dialect.verified, desk.sequence, None)
     saved[desk.symbol] = body.encode()
-    return _weighed(exchange, weight, now, saved[desk.symbol])
+    return replace(_weighed(exchange, weight, now, saved[desk.symbol]), delay_s=delay_s)
 
 
 def _weighed(
     exchange: Exchange, weight: int, now: int, body: bytes, status: int = 200, more: tuple[tuple[str, str], ...] = ()
 ) -> Reply:
     """Count a request's weight in the current minute and say how much was used."""
-    minute = now // (60 * SECOND_NS)
-    used: dict[int, int] = exchange.memory.setdefault("weights", {})
-    total = used.get(minute, 0) + weight
-    used.clear()
-    used[minute] = total
+    total = exchange.outages.meter.spend(weight, now)
+    if total > WEIGHT_A_MINUTE and status == 200:
+        exchange.outages.struck(now)
+        wait = 60 - now // SECOND_NS % 60
+        status, body, more = 429, TOO_MUCH, (("Retry-After", str(wait)),)
     return Reply(body, status, (("X-MBX-USED-WEIGHT-1M", str(total)), *more))
 
 
 def _exchange_info(exchange: Exchange, query: Mapping[str, str], now: int) -> bytes:
     """Describe the symbols asked for, or all."""
     wanted = {query["symbol"]} if "symbol" in query else None
-    symbols = [_symbol(desk) for desk in exchange.desks.values() if wanted is None or desk.symbol in wanted]
-    limit = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000}
+    symbols = [_symbol(desk) for desk in exchange.by_symbol.values() if wanted is None or desk.symbol in wanted]
+    limit = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": WEIGHT_A_MINUTE}
     info = {"timezone": "UTC", "serverTime": now // MILLISECOND_NS, "rateLimits": [limit], "exchangeFilters": [],
             "symbols": symbols}  # fmt: skip
     return json.dumps(info, separators=(",", ":")).encode()
@@ -250,6 +253,16 @@ def _shutdown(exchange: Exchange, desk: Desk, now: int) -> bool:
     return bool(clients)
 
 
+def _go_back(exchange: Exchange, desk: Desk, now: int) -> bool:
+    """Count the book's updates from a lower number on, without a word."""
+    topics = [topic for topic in desk.topics.values() if topic.kind == BOOK and topic.clients]
+    for topic in topics:
+        exchange.flush(topic, now)
+        topic.sequence = desk.sequence - FIRST_UPDATE // 90
+    desk.sequence -= FIRST_UPDATE // 90  # never to where it was before: a position is told once
+    return bool(topics)
+
+
 DIALECT = Dialect(
     venue="binance",
     paths=("/binance/stream", "/binance/ws"),
@@ -265,6 +278,9 @@ DIALECT = Dialect(
     render=_render,
     trade_ids=True,
     rest_snapshots=True,
-    tricks={"server_shutdown": Trick(_shutdown, ABSORBED, "socket")},
+    tricks={"server_shutdown": Trick(_shutdown, ABSORBED, "socket"), "sequence_reset": Trick(_go_back, GAP, "book")},
+    expects={"ack_silence": GAP},  # the book comes by REST, and then nothing follows it
+    mark=b'"b":[',
+    bid=lambda desk, price, size: _levels([(price, size)]),
     max_age_ns=24 * 3600 * SECOND_NS,
 )  # fmt: skip

@@ -9,8 +9,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from simulator.dialect import ABSORBED, GAP, Dialect, Reply, Trick
+from simulator.dialect import Dialect, Reply, Trick
 from simulator.exchange import Exchange
+from simulator.kinds import ABSORBED, GAP
 from simulator.texts import MILLISECOND_NS, SECOND_NS, names, padded, trimmed
 from simulator.topic import BOOK, TRADES, Client, Desk, Frame, Topic
 from simulator.window import View, difference, view
@@ -71,7 +72,7 @@ def _subscribe(exchange: Exchange, client: Client, request: Mapping[str, Any], n
     _reply(exchange, client, request, True, "subscribe")
     for topic in joined:
         if topic.kind == BOOK:
-            exchange.send(client, _snapshot(exchange, topic, now).body)
+            exchange.show(client, topic, _snapshot(exchange, topic, exchange.venue_time(now)))
 
 
 def _parse(exchange: Exchange, name: str) -> tuple[Desk, str, int | None] | None:
@@ -166,7 +167,7 @@ def _respond(exchange: Exchange, path: str, query: Mapping[str, str], now: int) 
     if path != "/v5/market/instruments-info":
         return None
     wanted = query.get("symbol")
-    rows = [_instrument(desk) for desk in exchange.desks.values() if wanted in (None, desk.symbol)]
+    rows = [_instrument(desk) for desk in exchange.by_symbol.values() if wanted in (None, desk.symbol)]
     body = {"retCode": 0, "retMsg": "OK", "result": {"category": "spot", "list": rows}, "retExtInfo": {},
             "time": now // MILLISECOND_NS}  # fmt: skip
     return Reply(json.dumps(body, separators=(",", ":")).encode())
@@ -196,7 +197,16 @@ def _restart(exchange: Exchange, desk: Desk, now: int) -> bool:
     for topic in topics:
         exchange.flush(topic, now)
         topic.sequence = 1
-        exchange.publish(topic, _snapshot(exchange, topic, now))
+        exchange.publish(topic, _snapshot(exchange, topic, exchange.venue_time(now)))
+    return bool(topics)
+
+
+def _go_back(exchange: Exchange, desk: Desk, now: int) -> bool:
+    """Count from a lower number on, without a snapshot and without a word."""
+    topics = [topic for topic in desk.topics.values() if topic.kind == BOOK and topic.clients and topic.sequence > 99]
+    for topic in topics:
+        exchange.flush(topic, now)
+        topic.sequence //= 2
     return bool(topics)
 
 
@@ -212,5 +222,7 @@ DIALECT = Dialect(
     beat=_beat,
     respond=_respond,
     expects={"duplicate": GAP},  # a delta whose u did not step by one is a gap, also one that came before
-    tricks={"restart": Trick(_restart, ABSORBED, "book")},
+    tricks={"restart": Trick(_restart, ABSORBED, "book"), "sequence_reset": Trick(_go_back, GAP, "book")},
+    mark=b'"b":[',
+    bid=lambda desk, price, size: _levels([(price, size)], desk.market.listing.price_decimals),
 )  # fmt: skip

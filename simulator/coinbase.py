@@ -9,8 +9,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from simulator.dialect import Dialect, Reply
+from simulator.dialect import Dialect, Reply, Trick
 from simulator.exchange import Exchange
+from simulator.kinds import GAP
 from simulator.market import Trade
 from simulator.texts import MILLISECOND_NS, SECOND_NS, names, rfc3339, trimmed
 from simulator.topic import BOOK, TRADES, Client, Desk, Frame, Topic
@@ -95,16 +96,16 @@ def _join(exchange: Exchange, client: Client, channel: str, name: str, desk: Des
     topic = desk.topics.get(name)
     if topic is not None:
         exchange.flush(topic, now)
-    exchange.subscribe(client, name, desk, kind, interval)
+    topic = exchange.subscribe(client, name, desk, kind, interval)
     if kind == TRADES:
         rows = _trades(desk, list(desk.recent)[::-1])
-        _send(exchange, client, _parts("market_trades", now, f'{{"type":"snapshot","trades":[{rows}]}}'))
+        exchange.show(client, topic, _parts("market_trades", now, f'{{"type":"snapshot","trades":[{rows}]}}'))
         return
-    stamp = desk.stamp(now, 1)
-    exchange.witness(desk.topics[name], None, stamp)
+    stamp = desk.stamp(exchange.venue_time(now), 1)
+    exchange.witness(topic, None, stamp)
     updates = _updates(desk.market.bids.top(), desk.market.asks.top(), EPOCH)
     event = f'{{"type":"snapshot","product_id":"{desk.symbol}","updates":[{updates}]}}'
-    _send(exchange, client, _parts("l2_data", stamp, event))
+    exchange.show(client, topic, _parts("l2_data", stamp, event))
 
 
 def _subscriptions(exchange: Exchange, client: Client, now: int) -> None:
@@ -168,7 +169,7 @@ def _respond(exchange: Exchange, path: str, query: Mapping[str, str], now: int) 
     """Answer an HTTP request: products."""
     if path != "/api/v3/brokerage/market/products":
         return None
-    rows = [_product(desk) for desk in exchange.desks.values()]
+    rows = [_product(desk) for desk in exchange.by_symbol.values()]
     return Reply(json.dumps({"products": rows, "num_products": len(rows)}, separators=(",", ":")).encode())
 
 
@@ -182,6 +183,14 @@ def _product(desk: Desk) -> dict[str, Any]:
         "view_only": False, "is_disabled": False, "product_type": "SPOT", "base_currency_id": listing.base,
         "quote_currency_id": listing.quote, "alias": "", "alias_to": [],
     }  # fmt: skip
+
+
+def _start_over(exchange: Exchange, desk: Desk, now: int) -> bool:
+    """Count the frames of the sockets that carry the book from nothing again."""
+    clients = [client for topic in desk.topics.values() if topic.kind == BOOK for client in topic.clients.values()]
+    for client in clients:
+        client.counter = 0
+    return bool(clients)
 
 
 DIALECT = Dialect(
@@ -198,4 +207,7 @@ DIALECT = Dialect(
     respond=_respond,
     render=_render,
     numbered=True,
+    tricks={"sequence_reset": Trick(_start_over, GAP, "socket")},
+    mark=b'"updates":[',
+    bid=lambda desk, price, size: _updates([(price, size)], [], rfc3339(desk.ts_event)),
 )  # fmt: skip

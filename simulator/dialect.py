@@ -14,10 +14,6 @@ from simulator.topic import Client, Desk, Frame, Topic
 if TYPE_CHECKING:
     from simulator.exchange import Exchange
 
-GAP = "gap"
-ABSORBED = "absorbed"
-UNDETECTABLE = "undetectable"
-
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -26,6 +22,7 @@ class Reply:
     body: bytes
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
+    delay_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +66,8 @@ class Dialect:
     numbered: bool = False  # the venue numbers a connection's frames, so a loss concerns all its books
     trade_ids: bool = False  # trade ids step by one, so that a lost trade shows
     spoil: Callable[[bytes], bytes] | None = None  # breaks a frame's checksum
+    mark: bytes = b""  # in a book frame: after it come the bids
+    bid: Callable[[Desk, int, int], str] | None = None  # writes one bid, price and size
     # Tells whether one who lost the first frame notices at the second, or ever if nothing came after; None: always.
     reveals: Callable[[Frame, Frame | None], bool] | None = None
     rest_snapshots: bool = False

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from simulator.dialect import Dialect
+from simulator.dialect import Dialect, Reply
 from simulator.faults import FaultLog
 from simulator.market import Listing, Market, Reference
 from simulator.oracle import Oracle, digest, position
+from simulator.outages import Outages
 from simulator.tamper import Tamper
 from simulator.texts import SECOND_NS
 from simulator.topic import BOOK, Client, Close, Desk, Effect, Frame, Topic
@@ -27,6 +30,7 @@ class Exchange:
         self.clients: dict[int, Client] = {}
         self.outbox: list[tuple[Client, Effect]] = []
         self.tamper = Tamper(self, faults)
+        self.outages = Outages(self, faults)
         self.frames = 0  # handed to sockets
         self.now = 0  # the instant of the call in progress
         self.memory: dict[str, Any] = {}  # the dialect's own
@@ -47,18 +51,21 @@ class Exchange:
         self.now = now
         client = Client(number, self.dialect.venue, path, now, ts_sent=now, ts_idle=now)
         self.clients[number] = client
+        self.outages.meter.opened()
         self.dialect.open(self, client, now)
         return client
 
     def disconnect(self, client: Client) -> None:
         """Forget a connection and its subscriptions."""
-        self.clients.pop(client.number, None)
+        if self.clients.pop(client.number, None) is not None:
+            self.outages.meter.open -= 1
         for name in list(client.topics):
             self.unsubscribe(client, name)
 
     def receive(self, client: Client, text: str, now: int) -> None:
         """Hand a client's text to the dialect, unless a fault has made the socket silent."""
         self.now = now
+        self.outages.meter.requests += 1
         if not client.silent:
             self.dialect.receive(self, client, text, now)
 
@@ -66,6 +73,7 @@ class Exchange:
         """Do what is done about once a second: heartbeats, and connections that are too old."""
         self.now = now
         limit = self.dialect.max_age_ns
+        self.outages.aged(now)
         for client in list(self.clients.values()):
             if limit is not None and now - client.ts_opened > limit:
                 self.close(client, 1000, "maximum age")
@@ -106,7 +114,7 @@ class Exchange:
     def flush(self, topic: Topic, now: int) -> None:
         """Publish what has happened to a topic, if anything has."""
         if topic.pending():
-            self.dialect.publish(self, topic, now)
+            self.dialect.publish(self, topic, self.venue_time(now))
             topic.clear()
 
     def subscribe(
@@ -123,6 +131,10 @@ class Exchange:
         topic.clients[client.number] = client
         client.topics[name] = topic
         client.muted.discard(name)
+        self.outages.meter.acks += 1
+        self.outages.meter.carried(len(topic.clients))
+        if kind == BOOK and self.tamper.answers.silent_after_ack(desk, self.now):
+            client.muted.add(name)
         return topic
 
     def unsubscribe(self, client: Client, name: str) -> bool:
@@ -143,22 +155,59 @@ class Exchange:
 
     def rendered(self, topic: Topic, frame: Frame) -> list[tuple[Client, bytes]]:
         """Give what each subscriber that may hear of it gets; numbers the frames where the venue does."""
-        render = self.dialect.render
         return [
-            (client, frame.body if render is None else render(client, topic, frame))
+            (client, self._render(client, topic, frame))
             for client in topic.clients.values()
-            if not client.silent and topic.name not in client.muted
+            if client.hears(topic.name)
         ]
 
-    def send(self, client: Client, body: bytes) -> None:
-        """Put one frame into the outbox."""
-        if not client.silent:
-            self.frames += 1
-            client.ts_sent = self.now
+    def _render(self, client: Client, topic: Topic, frame: Frame) -> bytes:
+        """Give a topic's frame as one client gets it, with what a fault makes of it."""
+        render = self.dialect.render
+        body = frame.body if render is None else render(client, topic, frame)
+        lie = topic.desk.lie
+        return body if lie is None or topic.kind != BOOK else lie(body)
+
+    def show(self, client: Client, topic: Topic, frame: Frame) -> None:
+        """Send one client a frame of a topic that is for it alone, as the book when it joins."""
+        if client.hears(topic.name):
+            self.send(client, self._render(client, topic, frame))
+
+    def send(self, client: Client, body: Effect) -> None:
+        """Put one frame into the outbox, or on its long way there."""
+        if client.silent:
+            return
+        self.frames += 1
+        client.ts_sent = self.now
+        arrival = self.now if client.late is None else client.late.arrival(self.now)
+        if client.backlog or arrival > self.now:
+            client.backlog.append((arrival, body))
+        else:
             self.outbox.append((client, body))
+
+    def arrive(self, now: int) -> None:
+        """Put what was under way into the outbox, in order."""
+        for client in self.clients.values():
+            while client.backlog and client.backlog[0][0] <= now:
+                self.outbox.append((client, client.backlog.popleft()[1]))
+
+    def venue_time(self, now: int) -> int:
+        """Give what the venue's clock shows."""
+        return now + self.outages.skew_ns
+
+    def respond(self, path: str, query: Mapping[str, str], now: int) -> Reply | None:
+        """Answer an HTTP request, unless the venue is down or has had enough; `None` for a path it does not have."""
+        refusal = self.outages.intercept(now)
+        if refusal is not None or self.dialect.respond is None:
+            return refusal
+        reply = self.dialect.respond(self, path, query, now)
+        if reply is not None and self.outages.reply_delay_s:
+            reply = replace(reply, delay_s=reply.delay_s + self.outages.reply_delay_s)
+        return reply
 
     def close(self, client: Client, code: int | None, reason: str = "") -> None:
         """End a connection; without a code its TCP connection is dropped."""
+        client.ending = True
         self.outbox.append((client, Close(code, reason)))
 
     def expire(self, client: Client, idle_ns: int) -> None:
@@ -179,7 +228,7 @@ class Exchange:
 
     def refuses(self, desk: Desk, client: Client, now: int) -> bool:
         """Tell whether a fault wants this subscription refused; each such fault says so once."""
-        return self.tamper.refuse(desk, client, now)
+        return self.tamper.answers.refused(desk, now)
 
     def watched(self) -> set[str]:
         """Give the instruments whose book has a subscriber."""

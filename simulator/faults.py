@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simulator.dialect import ABSORBED, GAP, Dialect
+from simulator.dialect import Dialect
+from simulator.kinds import ALL, KINDS, NEEDS_A_CHECKSUM, NEEDS_REST
 from simulator.texts import SECOND_NS
 from thalweg.errors import SettingsError
 
@@ -20,37 +21,12 @@ DEFAULT_SCRIPT = Path(__file__).with_name("faults.toml")
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """What a kind of fault concerns and what a correct consumer can make of it, unless the venue differs."""
-
-    expect: str
-    scope: str  # book, socket, trades, subscription, rest
-    calm_s: float  # how long its books are left alone by faults that choose their own
-
-
-KINDS = {
-    "drop": Kind(GAP, "book", 2.5),
-    "duplicate": Kind(ABSORBED, "book", 1.0),
-    "reorder": Kind(GAP, "book", 2.5),
-    "truncate": Kind(GAP, "book", 2.5),
-    "corrupt_checksum": Kind(GAP, "book", 2.5),
-    "drop_trade": Kind(GAP, "trades", 1.0),
-    "silent_book": Kind(GAP, "book", 6.0),
-    "silent_socket": Kind(GAP, "socket", 7.0),
-    "cut": Kind(GAP, "socket", 3.0),
-    "close": Kind(GAP, "socket", 3.0),
-    "refuse": Kind(ABSORBED, "subscription", 0.0),
-    "rest_429": Kind(ABSORBED, "rest", 0.0),
-    "stale_snapshot": Kind(ABSORBED, "rest", 0.0),
-}
-
-
-@dataclass(frozen=True, slots=True)
 class Fault:
     """One thing that is to go wrong.
 
-    Without `instruments` the simulator chooses a book that no other fault is busy with. `count` is how many frames or
-    requests it concerns, `seconds` how long it lasts, where that means something.
+    Without `instruments` the simulator chooses a book that no other fault is busy with; `*` is every book of the venue.
+    `count` is how many frames or requests it concerns, `seconds` how long it lasts, `amount` how much of it there is
+    (of what, its kind says), where that means something.
     """
 
     at_s: float
@@ -59,6 +35,16 @@ class Fault:
     instruments: tuple[str, ...] = ()
     count: int = 1
     seconds: float = 5.0
+    amount: float | None = None
+
+    @property
+    def much(self) -> float:
+        """Give how much of it there is."""
+        return KINDS[self.kind].amount if self.amount is None else self.amount
+
+    def concerns(self, instrument: str) -> bool:
+        """Tell whether it may happen to a book."""
+        return self.instruments in ((), ALL) or instrument in self.instruments
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,16 +162,20 @@ def parse_fault(row: Mapping[str, Any], dialects: Mapping[str, Dialect]) -> Faul
     Raises:
         SettingsError: a key, kind or value is wrong, or the venue has no such fault.
     """
-    unknown = set(row) - {"at", "kind", "venue", "instruments", "count", "seconds"}
+    unknown = set(row) - {"at", "kind", "venue", "instruments", "count", "seconds", "amount"}
     if unknown:
         raise SettingsError(f"unknown {', '.join(sorted(unknown))}")
     at, count, seconds = row.get("at", 0.0), row.get("count", 1), row.get("seconds", 5.0)
     if not all(isinstance(number, int | float) and number >= 0 for number in (at, count, seconds)):
         raise SettingsError("at, count and seconds are numbers, 0 or more")
+    amount = row.get("amount")
+    if amount is not None and not isinstance(amount, int | float):
+        raise SettingsError("amount is a number")
     names = row.get("instruments", [])
     if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
         raise SettingsError("instruments is a list of names")
-    fault = Fault(float(at), str(row.get("kind")), str(row.get("venue")), tuple(names), int(count), float(seconds))
+    kind, venue = str(row.get("kind")), str(row.get("venue"))
+    fault = Fault(float(at), kind, venue, tuple(names), int(count), float(seconds), amount)
     _check(fault, dialects.get(fault.venue))
     return fault
 
@@ -197,7 +187,7 @@ def _check(fault: Fault, dialect: Dialect | None) -> None:
         raise SettingsError(f"unknown kind {fault.kind!r}; {fault.venue} has {', '.join([*KINDS, *tricks])}")
     if dialect is None:
         return
-    if fault.kind == "corrupt_checksum" and dialect.spoil is None:
+    if fault.kind in NEEDS_A_CHECKSUM and dialect.spoil is None:
         raise SettingsError(f"{fault.venue} has no checksum")
-    if fault.kind in ("rest_429", "stale_snapshot") and not dialect.rest_snapshots:
+    if fault.kind in NEEDS_REST and not dialect.rest_snapshots:
         raise SettingsError(f"{fault.venue} gives no snapshots by REST")

@@ -10,11 +10,12 @@ import re
 from typing import Any
 from zlib import crc32
 
-from simulator.dialect import Dialect
+from simulator.dialect import Dialect, Trick
 from simulator.exchange import Exchange
+from simulator.kinds import GAP
 from simulator.market import Trade
 from simulator.texts import MILLISECOND_NS, SECOND_NS, names, padded, rfc3339
-from simulator.topic import BOOK, TRADES, Client, Frame, Topic
+from simulator.topic import BOOK, TRADES, Client, Desk, Frame, Topic
 from simulator.window import Changes, View, applied, difference, view
 
 DEPTHS = (10, 25, 100, 500, 1000)
@@ -25,22 +26,39 @@ FIRST_TRADE = 84_000_000
 CONNECTION = 15_113_583_034_416_000_000
 UNAVAILABLE = "EService:Unavailable"
 IDLE_NS = 60 * SECOND_NS
+HALT_NS = 3 * SECOND_NS
 HEARTBEAT = b'{"channel":"heartbeat"}'
 
 
 def _open(exchange: Exchange, client: Client, now: int) -> None:
     """Say the system is online; the first frame on every connection."""
+    _say_status(exchange, client, "online")
+
+
+def _say_status(exchange: Exchange, client: Client, system: str) -> None:
+    """Tell what state the trading engine is in."""
     exchange.send(
         client,
-        b'{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"online","api_version":"v2",'
-        b'"connection_id":%d}]}' % (CONNECTION + client.number),
+        b'{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"%b","api_version":"v2",'
+        b'"connection_id":%d}]}' % (system.encode(), CONNECTION + client.number),
     )
+
+
+def _halt(exchange: Exchange, desk: Desk, now: int) -> bool:
+    """Stop the trading engine for some seconds; its end is told too. Sockets stay open, and quotes go on."""
+    for client in exchange.clients.values():
+        client.options["halted_until"] = now + HALT_NS
+        _say_status(exchange, client, "maintenance")
+    return bool(exchange.clients)
 
 
 def _beat(exchange: Exchange, client: Client, now: int) -> None:
     """Send a heartbeat when nothing was sent for about a second and something is subscribed."""
     if client.topics and now - client.ts_sent >= SECOND_NS - 100 * MILLISECOND_NS:
         exchange.send(client, HEARTBEAT)
+    if client.options.get("halted_until", now) < now:
+        del client.options["halted_until"]
+        _say_status(exchange, client, "online")
     exchange.expire(client, IDLE_NS)
 
 
@@ -130,14 +148,15 @@ def _join(
     topic = exchange.subscribe(client, name, desk, TRADES if depth is None else BOOK, 0, depth)
     if depth is None:
         if snapshot and desk.recent:
-            exchange.send(client, _trades(topic, "snapshot", list(desk.recent)))
+            exchange.show(client, topic, Frame(_trades(topic, "snapshot", list(desk.recent))))
         return
     topic.view = topic.view or view(desk.market, depth)
     if snapshot:
         shown: View = topic.view
-        stamp = desk.stamp(now, GRAIN)
+        stamp = desk.stamp(exchange.venue_time(now), GRAIN)
         exchange.witness(topic, None, stamp)
-        exchange.send(client, _book(topic, "snapshot", list(shown.bids.items()), list(shown.asks.items()), stamp))
+        body = _book(topic, "snapshot", list(shown.bids.items()), list(shown.asks.items()), stamp)
+        exchange.show(client, topic, Frame(body))
 
 
 def _levels(changes: Changes, prices: int, sizes: int) -> str:
@@ -232,4 +251,9 @@ DIALECT = Dialect(
     trade_ids=True,
     spoil=_spoil,
     reveals=reveals,
+    tricks={"halt": Trick(_halt, GAP, "socket")},
+    mark=b'"bids":[',
+    bid=lambda desk, price, size: _levels(
+        [(price, size)], desk.market.listing.price_decimals, desk.market.listing.size_decimals
+    ),
 )  # fmt: skip

@@ -15,11 +15,12 @@ from urllib.parse import parse_qsl, urlsplit
 from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 
 from simulator.exchange import Exchange
 from simulator.faults import Script, load_script
-from simulator.topic import Client, Close, Effect, Ping
+from simulator.topic import Client, Close, Effect, Ping, Raw
 from simulator.world import DEFAULT_RATE, DEFAULT_SEED, DIALECTS, World
 from thalweg.errors import SettingsError
 from thalweg.instruments import Instruments
@@ -33,6 +34,7 @@ ORACLE_QUEUE_BYTES = 64 * 1024 * 1024
 OPEN_S = 2.0  # for a handshake; stopping waits for those under way
 CLOSE_S = 1.0  # for the peer to answer a close frame
 MAX_REQUEST = 64 * 1024
+RESERVED = 0x40  # the bit of a frame's first byte that says compressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,12 +219,14 @@ class Simulator:
         """Send one frame, or ping, or close; a client too far behind is cut."""
         if isinstance(effect, bytes):
             broadcast((socket,), effect, text=True)
-            if socket.transport.get_write_buffer_size() > QUEUE_BYTES:
+            if socket.transport.get_write_buffer_size() > QUEUE_BYTES + len(effect):
                 log.warning("cut %s client %d: it does not read", client.venue, client.number)
                 socket.transport.abort()
         elif isinstance(effect, Ping):
             socket.protocol.send_ping(b"%d" % effect.ts)
             socket.send_data()
+        elif isinstance(effect, Raw):
+            _send_raw(socket, effect)
         elif isinstance(effect, Close):
             _end(socket, effect)
 
@@ -230,21 +234,32 @@ class Simulator:
         """Answer plain HTTP and unknown paths; let WebSockets of known ones through."""
         parts = urlsplit(request.path)
         if request.headers.get("Upgrade", "").lower() == "websocket":
-            if parts.path in ("/oracle", "/control") or self._find(parts.path) is not None:
+            if parts.path in ("/oracle", "/control"):
                 return None
-            return connection.respond(HTTPStatus.NOT_FOUND, f"no WebSocket at {parts.path}\n")
+            exchange = self._find(parts.path)
+            if exchange is None:
+                return connection.respond(HTTPStatus.NOT_FOUND, f"no WebSocket at {parts.path}\n")
+            admitted = exchange.outages.handshake(time.time_ns())
+            return None if admitted else connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "in maintenance\n")
         exchange = self._world.exchanges.get(parts.path.split("/")[1] if parts.path.count("/") > 1 else "")
-        if exchange is None or exchange.dialect.respond is None:
-            return connection.respond(HTTPStatus.NOT_FOUND, "no such path\n")
-        below = parts.path.removeprefix(f"/{exchange.dialect.venue}")
-        reply = exchange.dialect.respond(exchange, below, dict(parse_qsl(parts.query)), time.time_ns())
+        reply = None
+        if exchange is not None:
+            below = parts.path.removeprefix(f"/{exchange.dialect.venue}")
+            reply = exchange.respond(below, dict(parse_qsl(parts.query)), time.time_ns())
         if reply is None:
             return connection.respond(HTTPStatus.NOT_FOUND, "no such path\n")
-        if self._rest_latency_s:
-            await asyncio.sleep(self._rest_latency_s)
+        await asyncio.sleep(self._rest_latency_s + reply.delay_s)
         headers = Headers([("Content-Type", "application/json"), ("Content-Length", str(len(reply.body)))])
         headers.update([*reply.headers, ("Connection", "close")])
         return Response(reply.status, HTTPStatus(reply.status).phrase, headers, reply.body)
+
+
+def _send_raw(socket: ServerConnection, frame: Raw) -> None:
+    """Send a frame that the library would not make."""
+    if socket.protocol.state.name == "OPEN":
+        data = bytearray(Frame(Opcode(frame.opcode), frame.payload).serialize(mask=False))
+        data[0] |= RESERVED if frame.reserved else 0
+        socket.transport.write(bytes(data))
 
 
 def _end(socket: ServerConnection, wish: Close) -> None:

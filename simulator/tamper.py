@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from simulator.dialect import GAP, UNDETECTABLE
-from simulator.faults import KINDS, Fault, FaultLog, Kind
+from simulator.answers import Answers
+from simulator.faults import Fault, FaultLog
+from simulator.kinds import ALL, BOOKS, FRAMES, GAP, KINDS, REQUESTS, SOCKETS, UNDETECTABLE, VENUES, Kind
+from simulator.spoiling import JUNK, LIES, SPOILS, crossing, has_level, with_bid
 from simulator.texts import SECOND_NS
-from simulator.topic import BOOK, TRADES, Client, Desk, Frame, Topic
+from simulator.topic import BOOK, TRADES, Client, Desk, Effect, Frame, Lateness, Topic
 
 if TYPE_CHECKING:
     from simulator.exchange import Exchange
 
 PATIENCE_NS = 2 * SECOND_NS  # how long a fault waits for a book that no other fault is busy with
-RETRY_AFTER_S = 1
 TRICK_CALM_S = 3.0
+GHOST_STEPS = 300  # of a market while its reader is away
 
-Sendings = list[tuple[Client, bytes]]
+Sendings = Sequence[tuple[Client, Effect]]
 
 
 @dataclass(slots=True, eq=False)
@@ -28,7 +30,7 @@ class Armed:
     fault: Fault
     left: int
     lost: Frame | None = None
-    held: Sendings = field(default_factory=list)
+    held: Sendings = ()
     since: int = 0  # when the first frame was kept back
 
 
@@ -40,16 +42,19 @@ class Tamper:
         self._exchange = exchange
         self._log = log
         self._waiting: list[tuple[Fault, int]] = []  # with the instant from which it is not choosy any more
-        self._requests: list[Armed] = []  # refuse, rest_429, stale_snapshot
+        self.answers = Answers(exchange, self._note)
         self._muted: list[tuple[int, Client, str]] = []
+        self._lying: list[tuple[int, Desk]] = []
         self._busy: dict[str, int] = {}  # until when a book is left alone, by instrument
 
     def inject(self, fault: Fault, now: int) -> None:
         """Take a fault; it happens as soon as there is something it can happen to."""
-        if fault.kind in ("refuse", "rest_429", "stale_snapshot"):
-            self._requests.append(Armed(fault, fault.count))
+        if fault.kind in REQUESTS:
+            self.answers.arm(fault)
+        elif fault.kind in VENUES:
+            self._exchange.outages.begin(fault, now)
         elif fault.instruments:
-            for name in fault.instruments:
+            for name in sorted(self._exchange.desks) if fault.instruments == ALL else fault.instruments:
                 self._waiting.append((_only(fault, name), now))
         else:
             self._waiting.append((fault, now + PATIENCE_NS))
@@ -62,6 +67,9 @@ class Tamper:
         for _, client, name in [one for one in self._muted if one[0] <= now]:
             client.muted.discard(name)
         self._muted = [one for one in self._muted if one[0] > now]
+        for _, desk in [one for one in self._lying if one[0] <= now]:
+            desk.lie = None
+        self._lying = [one for one in self._lying if one[0] > now]
 
     def _start(self, fault: Fault, patience: int, now: int) -> bool:
         """Begin one fault; tells whether it could."""
@@ -70,18 +78,18 @@ class Tamper:
             return False
         trick = self._exchange.dialect.tricks.get(fault.kind)
         if trick is not None:
-            clients = _clients(desk)
+            clients = desk.carriers()
             if not trick.act(self._exchange, desk, now):
                 return False
             names = self._books(clients) if trick.scope == "socket" else [desk.instrument]
             self._note(fault, names, now, Kind(trick.expect, trick.scope, TRICK_CALM_S))
-        elif fault.kind == "silent_book":
-            self._silence_book(fault, desk, now)
-        elif KINDS[fault.kind].scope == "socket":
+        elif fault.kind in BOOKS:
+            self._mistell(fault, desk, now)
+        elif fault.kind in SOCKETS:
             self._break_sockets(fault, desk, now)
         else:
-            kind = TRADES if fault.kind == "drop_trade" else BOOK
-            topic = next(topic for topic in desk.topics.values() if topic.kind == kind and _heard(topic))
+            kind = _topic_kind(fault)
+            topic = next(topic for topic in desk.topics.values() if topic.kind == kind and topic.heard())
             topic.armed.append(Armed(fault, fault.count))
             self._calm([desk.instrument], now, KINDS[fault.kind].calm_s)
         return True
@@ -94,8 +102,7 @@ class Tamper:
         else:
             candidates = sorted(desks.values(), key=lambda desk: self._busy.get(desk.instrument, 0))
         for desk in candidates:
-            wanted = TRADES if fault.kind == "drop_trade" else BOOK
-            heard = any(topic.kind == wanted and _heard(topic) for topic in desk.topics.values())
+            heard = any(topic.kind == _topic_kind(fault) and topic.heard() for topic in desk.topics.values())
             names = self._concerned(fault, desk)
             if heard and not (choosy and any(self._busy.get(name, 0) > now for name in names)):
                 return desk
@@ -104,9 +111,22 @@ class Tamper:
     def _concerned(self, fault: Fault, desk: Desk) -> list[str]:
         """Give the books that a fault at this instrument is going to concern."""
         trick = self._exchange.dialect.tricks.get(fault.kind)
-        scope = KINDS[fault.kind].scope if trick is None else trick.scope
-        wide = scope == "socket" or (self._exchange.dialect.numbered and fault.kind not in ("silent_book", "duplicate"))
-        return self._books(_clients(desk)) if wide else [desk.instrument]
+        kind = None if trick is not None else KINDS[fault.kind]
+        scope = trick.scope if trick is not None else KINDS[fault.kind].scope
+        counted = fault.kind in FRAMES and kind is not None and not kind.arrives and fault.kind != "duplicate"
+        wide = scope == "socket" or (self._exchange.dialect.numbered and counted)
+        return self._books(desk.carriers()) if wide else [desk.instrument]
+
+    def _mistell(self, fault: Fault, desk: Desk, now: int) -> None:
+        """Tell one book wrongly for a time, or not at all."""
+        if fault.kind == "delist":
+            self._exchange.outages.delist(fault, desk, now)
+        elif fault.kind == "silent_book":
+            self._silence_book(fault, desk, now)
+        else:
+            desk.lie = LIES[fault.kind]
+            self._lying.append((now + int(fault.seconds * SECOND_NS), desk))
+            self._note(fault, [desk.instrument], now)
 
     def _silence_book(self, fault: Fault, desk: Desk, now: int) -> None:
         """Stop one book while its socket goes on: until it is subscribed to again, or, where that shows, for a time."""
@@ -118,14 +138,25 @@ class Tamper:
         self._note(fault, [desk.instrument], now)
 
     def _break_sockets(self, fault: Fault, desk: Desk, now: int) -> None:
-        """Cut, close or silence the sockets that carry a book."""
-        clients = _clients(desk)
-        self._note(fault, self._books(clients), now)
+        """Cut, close, silence or delay the sockets that carry a book, or pour junk into them."""
+        clients, books = desk.carriers(), self._books(desk.carriers())
+        self._note(fault, books, now)
         for client in clients:
             if fault.kind == "silent_socket":
                 client.silent = True
+            elif fault.kind == "heartbeats_only":
+                client.wordless = True
+            elif fault.kind == "late":
+                most = int(fault.much * SECOND_NS)
+                client.late = Lateness(now, now + int(fault.seconds * SECOND_NS), most)
+            elif fault.kind == "bad_burst":
+                for _ in range(fault.count):
+                    self._exchange.send(client, JUNK)
             else:
-                self._exchange.close(client, None if fault.kind == "cut" else 1001, "going away")
+                self._exchange.close(client, None if fault.kind in ("cut", "ghosts") else 1001, "going away")
+        for name in books if fault.kind == "ghosts" else ():  # who comes back finds other levels than were there
+            for _ in range(GHOST_STEPS):
+                self._exchange.step(self._exchange.desks[name], now)
 
     def pass_on(self, topic: Topic, frame: Frame) -> None:
         """Send a frame as the first fault that waits for one of this topic lets it through."""
@@ -138,10 +169,13 @@ class Tamper:
     def _tamper(self, armed: Armed, topic: Topic, frame: Frame, sendings: Sendings) -> bool:
         """Do to one frame what the fault says; tells whether the fault is over."""
         kind = armed.fault.kind
-        if kind == "duplicate":
-            self._send(topic, sendings + sendings)
-        elif kind == "corrupt_checksum" and self._exchange.dialect.spoil is not None:
-            self._send(topic, [(client, self._exchange.dialect.spoil(body)) for client, body in sendings])
+        if kind in ("duplicate", "duplicate_trade"):
+            self._send(topic, [*sendings, *sendings])
+        elif kind.startswith("number_") and not has_level(frame.body + frame.tail):
+            self._send(topic, sendings)
+            return False
+        elif kind in SPOILS or kind in ("corrupt_checksum", "crossed"):
+            self._send(topic, [(client, self._spoilt(armed.fault, topic, body)) for client, body in sendings])
         elif kind == "reorder":
             return self._swap(armed, topic, frame, sendings)
         else:
@@ -149,6 +183,17 @@ class Tamper:
         armed.left -= 1
         self._note_topic(armed.fault, topic)
         return armed.left <= 0
+
+    def _spoilt(self, fault: Fault, topic: Topic, body: Effect) -> Effect:
+        """Give what is sent in place of a frame."""
+        dialect = self._exchange.dialect
+        if not isinstance(body, bytes):
+            return body
+        if fault.kind == "corrupt_checksum" and dialect.spoil is not None:
+            return dialect.spoil(body)
+        if fault.kind == "crossed" and dialect.bid is not None:
+            return with_bid(body, dialect.mark, dialect.bid(topic.desk, *crossing(topic.desk)).encode())
+        return SPOILS[fault.kind](body, fault.much)
 
     def _lose(self, armed: Armed, topic: Topic, frame: Frame, sendings: Sendings) -> bool:
         """Lose frames (or break the first); where only content shows a loss, until it does show."""
@@ -160,7 +205,8 @@ class Tamper:
             armed.lost = frame
             self._note_topic(armed.fault, topic)
             if armed.fault.kind == "truncate":
-                self._send(topic, [(client, body[: len(body) * 2 // 3]) for client, body in sendings])
+                cut = [(client, body[: len(body) * 2 // 3]) for client, body in sendings if isinstance(body, bytes)]
+                self._send(topic, cut)
         elif armed.left <= 0 and (reveals is None or reveals(armed.lost, frame)):
             self._send(topic, sendings)
             return True
@@ -179,8 +225,8 @@ class Tamper:
                 self._note_topic(armed.fault, topic)
             return False
         shows = reveals is None or reveals(armed.lost, frame)
-        self._send(topic, sendings + armed.held if shows else armed.held + sendings)
-        armed.lost, armed.held = None, []
+        self._send(topic, [*sendings, *armed.held] if shows else [*armed.held, *sendings])
+        armed.lost, armed.held = None, ()
         if shows and not self._exchange.dialect.numbered:
             self._note_topic(armed.fault, topic, armed.since)
         return shows
@@ -191,36 +237,13 @@ class Tamper:
             if client.topics.get(topic.name) is topic:
                 self._exchange.send(client, body)
 
-    def refuse(self, desk: Desk, client: Client, now: int) -> bool:
-        """Tell whether a subscription is to be refused."""
-        return self._take("refuse", desk, now)
-
-    def too_many_requests(self, desk: Desk, now: int) -> int | None:
-        """Give the seconds to wait if a request is to be answered by 429."""
-        return RETRY_AFTER_S if self._take("rest_429", desk, now) else None
-
-    def stale_snapshot(self, desk: Desk, now: int) -> bool:
-        """Tell whether a request is to be answered by the last snapshot again."""
-        return self._take("stale_snapshot", desk, now)
-
-    def _take(self, kind: str, desk: Desk, now: int) -> bool:
-        """Use up one of the faults that wait for a request."""
-        for armed in self._requests:
-            if armed.fault.kind == kind and armed.fault.instruments in ((), (desk.instrument,)):
-                armed.left -= 1
-                if armed.left <= 0:
-                    self._requests.remove(armed)
-                self._note(armed.fault, [desk.instrument], now)
-                return True
-        return False
-
     def _note_topic(self, fault: Fault, topic: Topic, since: int | None = None) -> None:
         """Log a fault that happened to a frame; a numbered connection loses all its books by it."""
         names = [topic.desk.instrument]
         dialect = self._exchange.dialect
         expect = dialect.expects.get(fault.kind, KINDS[fault.kind].expect)
-        kind = Kind(expect, KINDS[fault.kind].scope, KINDS[fault.kind].calm_s)
-        if dialect.numbered and expect == GAP:
+        kind = replace(KINDS[fault.kind], expect=expect)
+        if kind.scope == "socket" or (dialect.numbered and expect == GAP and not kind.arrives):
             names = self._books(topic.clients.values())
             kind = Kind(GAP, "socket", kind.calm_s)
         elif fault.kind == "drop_trade" and not dialect.trade_ids:
@@ -245,15 +268,9 @@ class Tamper:
 
 def _only(fault: Fault, name: str) -> Fault:
     """Give the fault for one of its instruments."""
-    return Fault(fault.at_s, fault.kind, fault.venue, (name,), fault.count, fault.seconds)
+    return replace(fault, instruments=(name,))
 
 
-def _clients(desk: Desk) -> list[Client]:
-    """Give the connections that carry a book."""
-    found = {c.number: c for topic in desk.topics.values() if topic.kind == BOOK for c in topic.clients.values()}
-    return list(found.values())
-
-
-def _heard(topic: Topic) -> bool:
-    """Tell whether anyone would receive a frame of the topic."""
-    return any(not client.silent and topic.name not in client.muted for client in topic.clients.values())
+def _topic_kind(fault: Fault) -> str:
+    """Give what kind of topic a fault happens to."""
+    return TRADES if fault.kind in ("drop_trade", "duplicate_trade") else BOOK

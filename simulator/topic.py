@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,28 @@ class Client:
     ts_sent: int = 0
     ts_idle: int = 0  # since when, at the latest, nothing has been subscribed
     silent: bool = False  # a fault: the socket is open and nothing is sent on it any more
+    wordless: bool = False  # a fault: only answers and heartbeats are sent
     muted: set[str] = field(default_factory=set)  # a fault: topics that say nothing until subscribed to again
+    late: Lateness | None = None  # a fault: everything arrives later and later
+    backlog: deque[tuple[int, Effect]] = field(default_factory=deque)  # what is under way, and when it arrives
+    ending: bool = False  # it was told to close, or cut
+
+    def hears(self, topic: str) -> bool:
+        """Tell whether anything of a topic would be sent to it."""
+        return not self.silent and not self.wordless and topic not in self.muted
+
+
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """A delay that grows evenly from nothing to `most_ns` between two instants."""
+
+    start: int
+    end: int
+    most_ns: int
+
+    def arrival(self, now: int) -> int:
+        """Give when what is sent now arrives."""
+        return now + self.most_ns * (now - self.start) // (self.end - self.start) if now < self.end else now
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +73,16 @@ class Ping:
     ts: int
 
 
-Effect = bytes | Close | Ping
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """One WebSocket frame as it stands: its opcode (1 text, 2 binary) and whether its first reserved bit is set."""
+
+    payload: bytes
+    opcode: int
+    reserved: bool = False
+
+
+Effect = bytes | Close | Ping | Raw
 
 
 @dataclass(slots=True)
@@ -80,6 +111,8 @@ class Desk:
     sequence: int = 0
     ts_event: int = 0
     due: int = 0  # when the next step is
+    listed: bool = True
+    lie: Callable[[bytes], bytes] | None = None  # a fault: what is made of every book frame
     recent: deque[tuple[Trade, int]] = field(default_factory=lambda: deque(maxlen=RECENT_TRADES))
 
     @property
@@ -96,6 +129,11 @@ class Desk:
         """Give a book time for a new frame: now, cut to the grain, yet later than any before."""
         self.ts_event = max(now // grain * grain, self.ts_event + grain)
         return self.ts_event
+
+    def carriers(self) -> list[Client]:
+        """Give the connections that carry its book."""
+        found = {c.number: c for topic in self.topics.values() if topic.kind == BOOK for c in topic.clients.values()}
+        return list(found.values())
 
     def watched(self) -> bool:
         """Tell whether anyone is subscribed to the book."""
@@ -119,6 +157,14 @@ class Topic:
     trades: list[Trade] = field(default_factory=list)
     view: Any = None  # what subscribers were last shown, where the dialect needs it
     armed: list[Armed] = field(default_factory=list)  # faults that wait for a frame of this topic
+
+    def heard(self) -> bool:
+        """Tell whether anyone would receive a frame of it."""
+        return any(client.hears(self.name) for client in self.clients.values())
+
+    def others(self, client: Client) -> list[Client]:
+        """Give the other connections that carry it."""
+        return [other for other in self.clients.values() if other is not client]
 
     def collect(self, step: Step) -> None:
         """Add what a step did."""

@@ -83,6 +83,8 @@ class World:
                 exchange.now = now
                 exchange.tamper.tick(now)
                 exchange.advance(now)
+            exchange.outages.tick(now)
+            exchange.arrive(now)
             if beat:
                 exchange.beat(now)
 
@@ -139,7 +141,7 @@ class World:
 
     def listed(self) -> int:
         """Give how many books there are."""
-        return sum(len(exchange.desks) for exchange in self.exchanges.values())
+        return sum(len(exchange.by_symbol) for exchange in self.exchanges.values())
 
     def report(self) -> dict[str, Any]:
         """Say what has been sent and what has gone wrong."""
@@ -150,6 +152,7 @@ class World:
             "books": self.books(),
             "listed": self.listed(),
             "running": self.running,
+            "meters": {venue: exchange.outages.meter.report() for venue, exchange in self.exchanges.items()},
             "faults": [asdict(record) for record in self.log.records],
         }
 

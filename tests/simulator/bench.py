@@ -9,7 +9,7 @@ from typing import Any
 from simulator.dialect import Reply
 from simulator.exchange import Exchange
 from simulator.faults import Record, Script
-from simulator.topic import Client, Close, Ping
+from simulator.topic import Client, Close, Ping, Raw
 from simulator.world import World
 from tests.simulator.consumers import Binance, Bybit, Coinbase, Consumer, Kraken, Position
 from thalweg.instruments import load_instruments
@@ -37,7 +37,7 @@ class Bench:
         self.truth: dict[tuple[str, str], int] = {}
         self.clients = 0
         self.heard: dict[int, list[str]] = {}
-        self.ends: list[tuple[int, Close | Ping]] = []
+        self.ends: list[tuple[int, Close | Ping | Raw]] = []
 
     def connect(self, path: str | None = None) -> Client:
         self.clients += 1

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from simulator.faults import KINDS, Fault, Schedule, Script, load_script, parse_script
+from simulator.faults import Fault, Schedule, Script, load_script, parse_script
+from simulator.kinds import KINDS
 from simulator.world import DIALECTS
 from thalweg.errors import SettingsError
 
@@ -45,6 +46,9 @@ def test_a_script_is_read() -> None:
         ({"kind": "drop", "venue": "kraken", "when": 1}, "unknown when"),
         ({"kind": "drop", "venue": "kraken", "at": "soon"}, "at, count and seconds are numbers"),
         ({"kind": "drop", "venue": "kraken", "instruments": "BTC-USD"}, "instruments is a list"),
+        ({"kind": "late", "venue": "kraken", "amount": "a lot"}, "amount is a number"),
+        ({"kind": "checksum_zero", "venue": "binance"}, "binance has no checksum"),
+        ({"kind": "rest_418", "venue": "coinbase"}, "coinbase gives no snapshots by REST"),
     ],
 )
 def test_a_wrong_fault_is_refused_by_its_number(row: dict[str, Any], complaint: str) -> None:
@@ -64,18 +68,25 @@ def test_faults_of_venues_that_are_not_simulated_are_left_out() -> None:
     assert [fault.venue for fault in parse_script(rows, DIALECTS, "test").faults] == ["kraken"]
 
 
-def test_the_default_script_has_every_kind_where_it_makes_sense_and_is_over_in_6_s() -> None:
+USUAL = {"drop", "duplicate", "reorder", "truncate", "silent_book", "silent_socket", "refuse"}
+
+
+def test_the_default_script_has_every_usual_kind_where_it_makes_sense_and_is_over_in_6_s() -> None:
     script = load_script("default", DIALECTS)
     assert all(0.5 <= fault.at_s <= 6 for fault in script.faults)
     for venue, dialect in DIALECTS.items():
         kinds = {fault.kind for fault in script.faults if fault.venue == venue}
-        expected = {"drop", "duplicate", "reorder", "truncate", "silent_book", "silent_socket", "refuse"}
-        expected |= set(dialect.tricks) | {"close" if venue == "coinbase" else "cut"}
+        expected = USUAL | {"close" if venue == "coinbase" else "cut"}
         expected |= {"corrupt_checksum"} if dialect.spoil else set()
         expected |= {"drop_trade"} if dialect.trade_ids else set()
         expected |= {"rest_429", "stale_snapshot"} if dialect.rest_snapshots else set()
-        assert kinds == expected
-    assert {fault.kind for fault in script.faults} - {"restart", "server_shutdown"} == set(KINDS)
+        assert kinds >= expected
+        assert kinds <= set(KINDS) | set(dialect.tricks)
+
+
+def test_every_kind_says_what_can_be_made_of_it() -> None:
+    assert {kind.expect for kind in KINDS.values()} == {"gap", "absorbed"}
+    assert {kind.scope for kind in KINDS.values()} == {"book", "socket", "trades", "subscription", "rest", "venue"}
 
 
 def due(schedule: Schedule, at_s: float, subscribed: bool) -> list[str]:

@@ -233,3 +233,37 @@ async def test_a_script_happens_over_real_sockets(tmp_path: Path) -> None:
                 consumer.read(str(await stream.recv()))
         (fault,) = (await control(port, op="report"))["faults"]
     assert (fault["kind"], fault["instruments"], fault["expect"]) == ("drop", ["BTC-USDT"], "gap")
+
+
+async def test_a_venue_in_maintenance_refuses_handshakes_and_requests_and_the_report_counts_them() -> None:
+    async with running(Options(rate=200.0)) as port, open_socket(port, PATHS["binance"]) as stream:
+        await control(port, op="inject", fault={"kind": "maintenance", "venue": "binance", "seconds": 60})
+        with pytest.raises(ConnectionClosed) as closed:
+            await stream.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1012
+        with pytest.raises(InvalidStatus) as refused:
+            async with open_socket(port, PATHS["binance"]):
+                pass
+        assert refused.value.response.status_code == 503
+        assert (await fetch(port, "/binance/api/v3/exchangeInfo"))[0] == 503
+        meter = (await control(port, op="report"))["meters"]["binance"]
+        assert (meter["connects"], meter["refused_handshakes"], meter["open"], meter["rest_calls"]) == (2, 1, 0, 1)
+
+
+@pytest.mark.parametrize(("kind", "code"), [("oversized", 1009), ("compressed", 1002), ("garbage", None)])
+async def test_a_frame_that_can_t_be_taken_ends_the_socket_or_is_bytes(kind: str, code: int | None) -> None:
+    async with (
+        running(Options(rate=500.0, venues=("bybit",))) as port,
+        open_socket(port, PATHS["bybit"], max_size=2**20) as stream,
+    ):
+        await stream.send(json.dumps(subscriptions("bybit", ["BTCUSDT"])[0]))
+        await control(port, op="inject", fault={"kind": kind, "venue": "bybit", "amount": 2, "instruments": ["*"]})
+        async with asyncio.timeout(WAIT_S):
+            if code is None:
+                while isinstance(await stream.recv(), str):
+                    pass
+                return
+            await stream.wait_closed()
+        assert stream.protocol.close_sent is not None
+        assert stream.protocol.close_sent.code == code
