@@ -6,9 +6,11 @@ repeated write are both refused by the server.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from ingest.track import Track
+from ingest.venue import Venue
 from thalweg import keys
 from thalweg.events import Event, Open, Snapshot, Status
 from thalweg.resp import pack, pack_words
@@ -125,3 +127,21 @@ class Numbering:
             fields += ["price_decimals", opened.price_decimals, "size_decimals", opened.size_decimals]
             fields += ["depth", opened.depth or "", "verified_depth", opened.verified_depth or ""]
         return pack("FCALL", "thalweg_status", 1, stream.status, self.epoch, *fields)
+
+
+def opens_of(venue: Venue, tracks: Sequence[Track], now: int) -> list[Open]:
+    """Give the first entry of an epoch for each book."""
+    capability = venue.capability
+    return [
+        Open(
+            venue.name,
+            track.instrument.name,
+            track.instrument.price_decimals,
+            track.instrument.size_decimals,
+            track.depth,
+            capability.detector,
+            capability.verified_depth,
+            now,
+        )
+        for track in tracks
+    ]

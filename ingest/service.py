@@ -1,15 +1,22 @@
-"""One worker of one venue: a connection, a session and a sink for each shard that has instruments."""
+"""One worker of one venue: beats, takes the shards that are its own, stands by for others, and leaves in order."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
+import secrets
+from collections.abc import Coroutine
+from contextlib import suppress
+from functools import partial
+from typing import Any
 
 import orjson
 
 from ingest.notices import Notices
 from ingest.session import Session
+from ingest.shard import Line, Shard
 from ingest.sink import Sink
 from ingest.source import Feed, fetch_listings
 from ingest.tally import Tally
@@ -21,124 +28,196 @@ from thalweg.errors import RedisTrouble, SettingsError
 from thalweg.events import State
 from thalweg.instruments import Instrument, shard_of
 from thalweg.latency import Rings
+from thalweg.lease import BEAT_S, TTL_S, Steward, view_of
+from thalweg.resp import pack
 from thalweg.service import write_report
 from thalweg.settings import Settings
-from thalweg.transport import RedisLink
+from thalweg.transport import RedisLink, checked
 
 DRAIN_S = 3.0
 LATENCY_S = 1.0
+BEAT_TIMEOUT_S = 1.0  # a server that hangs for longer is told of within a second
+LEAVE_S = 2.0  # for another worker to take over what this one leaves
+LEAVING_BEAT_S = 0.1
+HOPS = ("venue", "decode", "append", "engine", "engine_snapshot")
 LOG = logging.getLogger("thalweg.ingest")
 
 
-class Shard:
-    """One socket's worth of instruments."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        venue: Venue,
-        number: int,
-        listings: dict[str, Instrument],
-        tally: Tally,
-        rings: Rings,
-        clock: Clock,
-        notices: Notices,
-    ) -> None:
-        """Wire session, sink and feed together."""
-        self._clock = clock
-        self.session = Session(venue, listings, tally, random.random, int(settings.snapshot_s * 1e9))
-        self.sink = Sink(settings, venue, number, tally, rings, clock)
-        self.sink.tracks = self.session.tracks
-        self.feed = Feed(settings, venue, self.session, self.sink.put, rings, clock, notices)
-
-    async def feed_sink(self) -> None:
-        """Hold the connection, from when there is a stream to append to until cancelled."""
-        await self.sink.ready.wait()
-        await self.feed.run()
-
-    async def stop(self) -> None:
-        """Tell the streams that nobody watches these books any more, and see it appended."""
-        now = self._clock.wall_ns()
-        self.sink.put(self.session.stopped(now).events, now)
-        await self.sink.drain(DRAIN_S)
-        await self.sink.close()
-
-
 async def serve(settings: Settings, name: str) -> None:
-    """Run the worker of a venue until cancelled, then report.
+    """Run a worker of a venue until cancelled, then report.
 
     Raises:
         SettingsError: no such venue, or it has no instrument.
-        Fenced: another worker has taken a shard over.
     """
     venue = VENUES.get(name)
     if venue is None:
         raise SettingsError(f"unknown venue {name!r}; known: {', '.join(VENUES)}")
+    worker = Worker(settings, venue, SystemClock())
     kernels.warm()
     scan.warm()
-    tally, clock = Tally(), SystemClock()
-    rings = Rings("venue", "decode", "append", "engine", "engine_snapshot")
-    shards = _shards(settings, venue, tally, rings, clock)
-    LOG.info("%s: %d books over %d sockets", name, sum(len(s.session.tracks) for s in shards), len(shards))
     try:
-        await _run(settings, venue, shards, rings, clock)
+        await worker.run()
     finally:
-        held = sum(shard.session.held + shard.sink.held for shard in shards)
-        report = tally.report(name, held)
-        write_report(settings.report, report | {"samples": rings.samples()})
+        write_report(settings.report, worker.report())
 
 
-def _shards(settings: Settings, venue: Venue, tally: Tally, rings: Rings, clock: Clock) -> list[Shard]:
+class Worker:
+    """A member of the group of a venue's workers."""
+
+    def __init__(self, settings: Settings, venue: Venue, clock: Clock) -> None:
+        """Be nobody yet.
+
+        Raises:
+            SettingsError: the venue has no instrument.
+        """
+        self.me = (
+            f"{os.getpid()}-{secrets.token_hex(4)}"  # random: one that comes back must not pass for the one before
+        )
+        self._settings, self._venue, self._clock = settings, venue, clock
+        self._tally, self._rings, self._notices = Tally(), Rings(*HOPS), Notices()
+        self._parts = _parts(settings, venue)
+        self._steward = Steward(self.me, venue.name, list(self._parts))
+        self._link = RedisLink(settings.redis_url, f"thalweg-ingest-{venue.name}")
+        self._connected = self._leaving = self._failed = False
+        self._group: asyncio.TaskGroup | None = None
+        self.shards = {number: self._shard(number) for number in self._parts}
+
+    def report(self) -> dict[str, object]:
+        """Give the counters, for when the worker has stopped."""
+        held = sum(shard.held for shard in self.shards.values())
+        return self._tally.report(self._venue.name, held) | {"samples": self._rings.samples()}
+
+    async def run(self) -> None:
+        """Work until cancelled, then hand over and stop."""
+        books = sum(map(len, self._parts.values()))
+        LOG.info("%s: worker %s, %d books in %d shards", self._venue.name, self.me, books, len(self._parts))
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for shard in self.shards.values():
+                self._start(shard.sink.run())
+            self._start(self._beat_on())
+            self._start(self._publish_latency())
+            self._start(self._check_listings())
+            try:
+                await asyncio.Event().wait()
+            finally:
+                if not self._failed:
+                    await self._leave()
+
+    def _start(self, job: Coroutine[Any, Any, None]) -> None:
+        """Run a job for as long as the worker runs."""
+        assert self._group is not None  # noqa: S101 - lines are only drawn while the group runs
+        self._group.create_task(self._watched(job))
+
+    async def _watched(self, job: Coroutine[Any, Any, None]) -> None:
+        """Run a job; a bug in it ends the worker at once, without a handover."""
+        try:
+            await job
+        except Exception:
+            self._failed = True
+            raise
+
+    async def _beat_on(self) -> None:
+        """Beat, so that others know of this worker, and do what the beats show is to be done."""
+        while not self._leaving:
+            began = self._clock.monotonic_ns()
+            await self._beat()
+            await asyncio.sleep(max(BEAT_S - (self._clock.monotonic_ns() - began) / 1e9, 0))
+
+    async def _beat(self) -> None:
+        """Beat once; without an answer all roles stay as they are."""
+        venue, leaving = self._venue.name, int(self._leaving)
+        names = [keys.workers(venue), *(keys.lease(venue, number) for number in self.shards)]
+        beat = pack("FCALL", "thalweg_beat", len(names), *names, self.me, int(TTL_S * 1000), leaving)
+        sent_at = self._clock.monotonic_ns()
+        try:
+            if not self._connected:
+                await self._link.connect()
+            self._connected = True
+            view = view_of(checked((await self._link.run([beat], BEAT_TIMEOUT_S))[0]))
+        except RedisTrouble as trouble:
+            self._connected = self._leaving = self._failed = False
+            if self._notices.fresh(str(trouble), sent_at):
+                LOG.warning("%s: worker %s has no sign of the others: %s", venue, self.me, trouble)
+            return
+        duties = self._steward.look(view, sent_at, lambda number: self.shards[number].warm)
+        for (number, shard), owner in zip(self.shards.items(), view.owners, strict=True):
+            shard.assign(duties[number], sent_at, mine=owner == self.me)
+
+    async def _leave(self) -> None:
+        """Let others take over what this worker owns, for as long as there are any; then stop all books and report."""
+        self._leaving = True
+        deadline = self._clock.monotonic_ns() + int(LEAVE_S * 1e9)
+        while self._clock.monotonic_ns() < deadline:
+            await self._beat()
+            if not self._connected or self._steward.alone or not any(s.sink.wanted for s in self.shards.values()):
+                break
+            await asyncio.sleep(LEAVING_BEAT_S)
+        await asyncio.gather(*(self._stop(number, shard) for number, shard in self.shards.items()))
+        await self._link.close()
+
+    async def _stop(self, number: int, shard: Shard) -> None:
+        """Tell the streams of a shard that nobody watches them, see it appended, and free the lease."""
+        shard.silence()
+        await shard.sink.drain(DRAIN_S)
+        await shard.sink.close()
+        if self._connected:
+            with suppress(RedisTrouble):
+                await self._link.call("FCALL", "thalweg_release", 1, keys.lease(self._venue.name, number), self.me)
+
+    def _shard(self, number: int) -> Shard:
+        sink = Sink(self._settings, self._venue, number, self.me, self._tally, self._rings, self._clock)
+        return Shard(sink, self._clock, lambda shard: self._draw(number, shard))
+
+    def _draw(self, number: int, shard: Shard) -> Line:
+        """Make a session and start a connection for it."""
+        settings, venue, clock = self._settings, self._venue, self._clock
+        session = Session(venue, self._parts[number], self._tally, random.random, int(settings.snapshot_s * 1e9))
+        line = Line(session, self._tally, books=venue.capability.detector == "sequence")
+        line.feed = feed = Feed(settings, venue, session, partial(shard.put, line), self._rings, clock, self._notices)
+        self._start(self._hold(line, feed))
+        return line
+
+    async def _hold(self, line: Line, feed: Feed) -> None:
+        """Hold a connection until it is stopped; whatever its session still has then is let go."""
+        try:
+            await feed.run()
+        finally:
+            line.end(self._clock.wall_ns())
+
+    async def _check_listings(self) -> None:
+        """Compare our instruments with the venue's own list, once."""
+        listings = await fetch_listings(self._settings, self._venue)
+        for shard in self.shards.values():
+            shard.listed(listings)
+            for track in shard.line.session.tracks if shard.line else ():
+                if track.state is State.DELISTED:
+                    LOG.error("%s: %s (%s): %s", self._venue.name, track.instrument.name, track.symbol, track.reason)
+
+    async def _publish_latency(self) -> None:
+        """Publish the latency summary once a second, if the first shard is ours; trouble is the sinks' to tell."""
+        link = RedisLink(self._settings.redis_url, f"thalweg-ingest-{self._venue.name}-latency")
+        service, connected = f"ingest:{self._venue.name}", False
+        while True:
+            await asyncio.sleep(LATENCY_S)
+            if not next(iter(self.shards.values())).sink.owning:
+                continue
+            now = self._clock.monotonic_ns()
+            summary = {"ts": self._clock.wall_ns(), "service": service, "hops": self._rings.summaries(now)}
+            try:
+                if not connected:
+                    await link.connect()
+                connected = True
+                await link.call("SET", keys.latency(service), orjson.dumps(summary | {"worker": self.me}), "EX", 10)
+            except RedisTrouble:
+                connected = False
+
+
+def _parts(settings: Settings, venue: Venue) -> dict[int, dict[str, Instrument]]:
     """Split the venue's instruments over its shards."""
-    notices, parts = Notices(), dict[int, dict[str, Instrument]]()
+    parts = dict[int, dict[str, Instrument]]()
     for symbol, instrument in settings.instruments.listings(venue.name).items():
         parts.setdefault(shard_of(instrument.name), {})[symbol] = instrument
     if not parts:
         raise SettingsError(f"no instrument is listed on {venue.name}; see the instruments file")
-    return [
-        Shard(settings, venue, number, part, tally, rings, clock, notices) for number, part in sorted(parts.items())
-    ]
-
-
-async def _run(settings: Settings, venue: Venue, shards: list[Shard], rings: Rings, clock: Clock) -> None:
-    """Run feeds inside sinks: when the feeds stop, the sinks still append what they hold."""
-    async with asyncio.TaskGroup() as sinks:
-        tasks = [sinks.create_task(shard.sink.run()) for shard in shards]
-        tasks.append(sinks.create_task(_publish_latency(settings, venue.name, rings, clock)))
-        try:
-            async with asyncio.TaskGroup() as feeds:
-                feeds.create_task(_check_listings(settings, venue, shards, clock))
-                for shard in shards:
-                    feeds.create_task(shard.feed_sink())
-        finally:
-            if not any(task.done() for task in tasks):
-                await asyncio.gather(*(shard.stop() for shard in shards))
-            for task in tasks:
-                task.cancel()
-
-
-async def _check_listings(settings: Settings, venue: Venue, shards: list[Shard], clock: Clock) -> None:
-    """Compare our instruments with the venue's own list, once."""
-    listings = await fetch_listings(settings, venue)
-    for shard in shards if listings else ():
-        now = clock.wall_ns()
-        shard.sink.put(shard.session.listed(listings, now, clock.monotonic_ns()).events, now)
-        for track in shard.session.tracks:
-            if track.state is State.DELISTED:
-                LOG.error("%s: %s (%s): %s", venue.name, track.instrument.name, track.symbol, track.reason)
-
-
-async def _publish_latency(settings: Settings, name: str, rings: Rings, clock: Clock) -> None:
-    """Publish the latency summary once a second; trouble is the sinks' to tell."""
-    link = RedisLink(settings.redis_url, f"thalweg-ingest-{name}-latency")
-    service, connected = f"ingest:{name}", False
-    while True:
-        await asyncio.sleep(LATENCY_S)
-        summary = {"ts": clock.wall_ns(), "service": service, "hops": rings.summaries(clock.monotonic_ns())}
-        try:
-            if not connected:
-                await link.connect()
-            connected = True
-            await link.call("SET", keys.latency(service), orjson.dumps(summary), "EX", 10)
-        except RedisTrouble:
-            connected = False
+    return dict(sorted(parts.items()))

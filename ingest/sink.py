@@ -1,11 +1,11 @@
-"""Appends a shard's events to Redis: one epoch at a time, one flush a loop turn, nothing sent twice.
+"""Appends a shard's events to Redis while this worker owns it: one epoch at a time, nothing sent twice.
 
-When Redis fails, what was in flight may have landed or not. The next epoch opens first, which fences the old one off;
-only then is the old tail read, so that each event in flight is known to be appended or not. Trades that were not
-are appended again; deltas and snapshots that were not are replaced by one snapshot of ingest's own book.
+To own is to hold the lease, to have opened a new epoch in every stream of the shard (which fences off whoever wrote
+before), and then to have read what the streams end with. The same when Redis has failed: what was in flight may have
+landed or not, and only behind the fence of a new epoch is that known. Trades that did not land are appended again;
+deltas and snapshots that did not are replaced by one snapshot of ingest's own book.
 
-The queue is bounded (`PENDING_MAX`). When it is full, its deltas and snapshots are dropped, counted as coalesced,
-and replaced by a snapshot in the same way; trades go last, and their loss is told in the stream.
+What waits for Redis is bounded: see `ingest.waiting`.
 """
 
 from __future__ import annotations
@@ -13,170 +13,245 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ingest.backoff import Backoff
-from ingest.numbering import Batch, Numbering, Placed
+from ingest.numbering import Batch, Numbering, Placed, opens_of
+from ingest.ring import Item
+from ingest.splice import Resumed, Tail, tail_of
 from ingest.tally import Tally
 from ingest.track import Track
 from ingest.venue import Venue
+from ingest.waiting import Waiting
 from thalweg import keys
 from thalweg.clock import Clock
-from thalweg.errors import Fenced, RedisTrouble
-from thalweg.events import Delta, Event, Open, Trade
+from thalweg.errors import Fenced, Held, RedisTrouble
+from thalweg.events import Delta, Event, Trade
 from thalweg.latency import Rings
+from thalweg.lease import TRUST_S, TTL_S
+from thalweg.resp import pack
 from thalweg.settings import Settings
 from thalweg.transport import RedisLink, checked
 from thalweg.wire import parse_id
 
-PENDING_MAX = 20_000  # events: 20 s at a thousand a second; a delta is a few hundred bytes
 RING_S = 0.5  # a bell rings at least this often, as a sign of life
 TRIM_NS = 1_000_000_000
+GRACE_NS = 2_000_000_000  # an owner that is to be replaced goes on until it is fenced, at most so long
+TAIL = 512  # entries of a stream's end: a lease's time at 150 a second
+FLOORS = 3  # tries to get above a stream whose epochs are ahead of the counter
 LOG = logging.getLogger("thalweg.ingest")
 
 
 class Sink:
-    """One shard's way into Redis."""
+    """One shard's way into Redis; `own` and `leave` say whether to write."""
 
-    def __init__(self, settings: Settings, venue: Venue, shard: int, tally: Tally, rings: Rings, clock: Clock) -> None:
-        """Connect later, in `run`; `tracks` is set by the owner before that, `ready` once the first epoch is open."""
+    def __init__(
+        self, settings: Settings, venue: Venue, shard: int, owner: str, tally: Tally, rings: Rings, clock: Clock
+    ) -> None:
+        """Connect later, in `run`.
+
+        `tracks`, `resume` and `lost` are set by whoever gives the events: the books, what a new epoch begins with, and
+        whom to tell that it is over. `owning` says whether `put` is the way, `epoch` is the last one that was begun.
+        """
         self.tracks: Sequence[Track] = ()
-        self.ready = asyncio.Event()
-        self._settings, self._venue, self._shard = settings, venue, shard
+        self.resume: Callable[[dict[str, Tail], list[Item]], Resumed] = lambda tails, kept: Resumed()
+        self.lost: Callable[[], None] = lambda: None
+        self.owning = False
+        self.epoch = 0
+        self._settings, self._venue, self._shard, self._owner = settings, venue, shard, owner
         self._tally, self._rings, self._clock = tally, rings, clock
         self._link = RedisLink(settings.redis_url, f"thalweg-ingest-{venue.name}-{shard}")
-        self._pending: list[tuple[Event, int]] = []
+        self._waiting = Waiting(tally)
         self._flight: list[tuple[int, Placed]] = []
-        self._bridge_due = False
-        self._wake = asyncio.Event()
-        self._trimmed_at = 0
+        self._refused: list[Event] = []
+        self._wanted, self._wake = asyncio.Event(), asyncio.Event()
+        self._expected = ""
+        self._trusted_at = self._acquired_at = self._trimmed_at = 0
+        self._renew = False
+        self._leave_at: int | None = None
+        self._backoff = Backoff(0.1, 2.0, random.random)
 
     @property
     def held(self) -> int:
         """How many events are not yet known to be appended."""
-        return len(self._pending) + len(self._flight)
+        return len(self._waiting.items) + len(self._flight) + len(self._refused)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether this worker writes the shard, or is about to."""
+        return self._wanted.is_set()
+
+    def own(self, expected: str, seen_at: int, *, mine: bool) -> None:
+        """Write this shard; take its lease from `expected` if need be. `seen_at` is when a beat showed whose it is."""
+        self._leave_at = None
+        if mine:
+            self._trusted_at = max(self._trusted_at, seen_at)
+        elif self._acquired_at and seen_at > self._acquired_at:
+            self._renew = True  # the server has forgotten the lease, and maybe more
+            self._wake.set()
+        if not self._wanted.is_set():
+            self._expected = expected
+            self._wanted.set()
+
+    def leave(self, seen_at: int) -> None:
+        """Another worker is to write this shard: go on until it does, or for `GRACE_NS`."""
+        if self._wanted.is_set() and seen_at > self._acquired_at and self._leave_at is None:
+            self._leave_at = self._clock.monotonic_ns() + GRACE_NS
 
     def put(self, events: list[Event], ts_decoded: int) -> None:
         """Queue events; they are flushed at the loop's next turn."""
-        if not events:
-            return
-        self._pending += [(event, ts_decoded) for event in events]
-        if len(self._pending) > PENDING_MAX:
-            self._coalesce()
-        self._wake.set()
+        if events:
+            self._waiting.put(events, ts_decoded)
+            self._wake.set()
 
     async def run(self) -> None:
-        """Append until cancelled; Redis trouble begins a new epoch.
-
-        Raises:
-            Fenced: another worker has taken this shard over.
-        """
-        backoff = Backoff(0.1, 2.0, random.random)
+        """Own the shard whenever it is wanted, until cancelled; Redis trouble begins a new epoch."""
         while True:
+            await self._wanted.wait()
             try:
-                numbering = await self._begin_epoch()
-                backoff.reset()
-                self.ready.set()
-                while True:
-                    await self._flush(numbering)
-            except RedisTrouble as trouble:
-                if not backoff.attempts:
-                    LOG.warning("%s shard %d: %s; trying again", self._venue.name, self._shard, trouble)
-                await asyncio.sleep(backoff.next_s())
-            except Fenced as fenced:
-                self._tally.dropped["fenced"] += self.held
-                self._pending, self._flight = [], []
-                raise Fenced(f"{self._venue.name} shard {self._shard}: another worker took over ({fenced})") from fenced
+                await self._own()
+                reason = "nobody has fenced us off"
+            except (Fenced, Held) as error:
+                reason = str(error)
+            LOG.info("%s shard %d: not mine any more (%s)", self._venue.name, self._shard, reason)
+            await self._hand_over()
 
     async def drain(self, timeout_s: float) -> None:
         """Wait until everything queued is appended, or the time runs out."""
         try:
             async with asyncio.timeout(timeout_s):
-                while self.held:
+                while self.held and self.owning:
                     self._wake.set()
                     await asyncio.sleep(0.01)
         except TimeoutError:
             LOG.warning("%s shard %d: %d events not appended", self._venue.name, self._shard, self.held)
 
+    async def _own(self) -> None:
+        """Write, epoch after epoch, until another worker does or it is time to leave.
+
+        Raises:
+            Fenced: another worker has opened an epoch.
+            Held: another worker has the lease.
+        """
+        while not self._over():
+            try:
+                numbering = await self._begin_epoch()
+                self._backoff.reset()
+                while not self._over():
+                    await self._flush(numbering)
+            except RedisTrouble as trouble:
+                if not self._backoff.attempts:
+                    LOG.warning("%s shard %d: %s; trying again", self._venue.name, self._shard, trouble)
+                await asyncio.sleep(self._backoff.next_s())
+
+    def _over(self) -> bool:
+        """Whether the time to be replaced in is up."""
+        return self._leave_at is not None and self._clock.monotonic_ns() > self._leave_at
+
+    async def _hand_over(self) -> None:
+        """Write no more: count what landed, and what did not as fenced."""
+        self.owning, self._leave_at = False, None
+        self._wanted.clear()
+        self._tally.dropped["fenced"] += len(self._waiting.take())
+        self.lost()
+        try:
+            await self._settle()
+        except RedisTrouble:  # then nobody can tell
+            self._refused += [placed.event for _, placed in self._flight]
+        self._tally.dropped["fenced"] += len(self._refused)
+        self._flight, self._refused, self._acquired_at = [], [], 0
+
     async def _begin_epoch(self) -> Numbering:
-        """Open a new epoch in every stream of the shard, then settle what was in flight in older ones."""
+        """Take the lease, open a new epoch in every stream of the shard, and only then see what the streams hold."""
         await self._link.connect()
-        venue, settings, now = self._venue, self._settings, self._clock.wall_ns()
-        epoch = int(await self._link.call("FCALL", "thalweg_epoch", 1, keys.epoch(venue.name, self._shard)))
-        opens = [self._open(track, now) for track in self.tracks]
-        bell = keys.bell(venue.name, self._shard)
-        numbering = Numbering(bell, epoch, opens, settings.retention_s, settings.stream_cap)
-        self._tally.made["open"] += len(opens)
-        older = self._flight
-        batch = numbering.opens(now)
-        self._flight = older + _placed(epoch, batch)
-        for reply in await self._link.run(batch.commands):
-            checked(reply)
-        kept = await self._settle()
-        self._queue_bridge([(event, now) for event in kept], "redis_down")
+        numbering = await self._open_above()
+        await self._settle()
+        tails = await self._tails(numbering.epoch)
+        left = [(event, self._clock.wall_ns()) for event in self._refused] + self._waiting.take()
+        resumed = self.resume(tails, left)
+        self._tally.dropped["redis_down" if self.owning else "standby"] += resumed.dropped
+        self._refused = []
+        self._waiting.begin(resumed.items)
+        if not self.owning:
+            LOG.info("%s shard %d: mine from epoch %d on", self._venue.name, self._shard, numbering.epoch)
+        self.owning, self.epoch = True, numbering.epoch
+        self._wake.set()
         return numbering
 
-    def _open(self, track: Track, now: int) -> Open:
-        one, venue = track.instrument, self._venue
-        capability = venue.capability
-        return Open(
-            venue.name,
-            one.name,
-            one.price_decimals,
-            one.size_decimals,
-            track.depth,
-            capability.detector,
-            capability.verified_depth,
-            now,
-        )
+    async def _open_above(self) -> Numbering:
+        """Acquire and open; streams that are ahead of a lost counter are passed in a second try."""
+        floor = 0
+        for _ in range(FLOORS):
+            numbering, batch = self._opens(await self._acquire(floor))
+            try:
+                await self._send(numbering.epoch, batch)
+            except Fenced:
+                floor = await self._top()
+            else:
+                return numbering
+        raise Fenced(f"epoch {floor} is above every one we are given")
 
-    async def _settle(self) -> list[Event]:
-        """Find out what of the flight landed; give the trades that did not."""
+    async def _acquire(self, floor: int) -> int:
+        """Take the lease, or renew it, and give the epoch that comes with it."""
+        sent_at, expected = self._clock.monotonic_ns(), self._expected
+        names = keys.lease(self._venue.name, self._shard), keys.epoch(self._venue.name, self._shard)
+        taken = "FCALL", "thalweg_acquire", 2, *names, self._owner, int(TTL_S * 1000), expected, floor
+        epoch = int(await self._link.call(*taken))
+        self._expected, self._renew = "", False
+        self._trusted_at, self._acquired_at = sent_at, self._clock.monotonic_ns()
+        return epoch
+
+    async def _top(self) -> int:
+        """Give the highest epoch that any stream of the shard has seen."""
+        asked = [pack("XINFO", "STREAM", self._key(track.instrument.name)) for track in self.tracks]
+        found = [reply for reply in await self._link.run(asked) if not isinstance(reply, Exception)]
+        tops = [dict(zip(reply[::2], reply[1::2], strict=True))[b"last-generated-id"] for reply in found]
+        return max((parse_id(top)[0] for top in tops), default=0)
+
+    def _opens(self, epoch: int) -> tuple[Numbering, Batch]:
+        """Give the streams of an epoch and what opens them."""
+        settings, now = self._settings, self._clock.wall_ns()
+        opens = opens_of(self._venue, self.tracks, now)
+        bell = keys.bell(self._venue.name, self._shard)
+        self._tally.made["open"] += len(opens)
+        numbering = Numbering(bell, epoch, opens, settings.retention_s, settings.stream_cap)
+        return numbering, numbering.opens(now)
+
+    def _key(self, instrument: str) -> str:
+        return keys.stream(instrument, self._venue.name)
+
+    async def _settle(self) -> None:
+        """Find out what of the flight landed; what did not was refused. Only a newer epoch makes the answer final."""
         landed: dict[tuple[int, str], int] = {}
         for epoch, name in {(epoch, placed.event.instrument) for epoch, placed in self._flight}:
-            key = keys.stream(name, self._venue.name)
-            tail = await self._link.call("XREVRANGE", key, epoch, epoch, "COUNT", 1)
+            tail = await self._link.call("XREVRANGE", self._key(name), epoch, epoch, "COUNT", 1)
             landed[epoch, name] = parse_id(tail[0][0])[1] if tail else 0
         flight, self._flight = self._flight, []
         lost = [placed.event for epoch, placed in flight if placed.n > landed[epoch, placed.event.instrument]]
         self._tally.appended += len(flight) - len(lost)
-        trades: list[Event] = [event for event in lost if isinstance(event, Trade)]
-        self._tally.dropped["redis_down"] += len(lost) - len(trades)
-        return trades
+        self._refused += lost
 
-    def _queue_bridge(self, first: list[tuple[Event, int]], reason: str) -> None:
-        """Replace what is queued but for trades by the state and book of every track."""
-        now = self._clock.wall_ns()
-        trades = [item for item in self._pending if isinstance(item[0], Trade)]
-        self._tally.dropped[reason] += len(self._pending) - len(trades)
-        bridges = [(event, now) for track in self.tracks for event in track.bridge(now)]
-        self._pending = bridges + first + trades
-        self._bridge_due = False
-        self._wake.set()
-
-    def _coalesce(self) -> None:
-        """The queue is full: keep the newest trades, and bridge the books at the next flush."""
-        trades = [item for item in self._pending if isinstance(item[0], Trade)]
-        self._tally.dropped["coalesced"] += len(self._pending) - len(trades)
-        spare = len(trades) - PENDING_MAX // 2
-        if spare > 0:
-            del trades[:spare]
-            self._tally.dropped["redis_down"] += spare
-        self._pending = trades
-        self._bridge_due = True
+    async def _tails(self, epoch: int) -> dict[str, Tail]:
+        """Read what the streams end with before this epoch."""
+        names = [track.instrument.name for track in self.tracks]
+        asked = [pack("XREVRANGE", self._key(name), f"({epoch}-1", "-", "COUNT", TAIL) for name in names]
+        replies = [checked(reply) for reply in await self._link.run(asked)]
+        return {name: tail_of(self._venue.name, name, found) for name, found in zip(names, replies, strict=True)}
 
     async def _flush(self, numbering: Numbering) -> None:
         """Send what is queued, or a sign of life, and trim about once a second."""
+        if self._renew or self._clock.monotonic_ns() - self._trusted_at > TRUST_S * 1e9:
+            raise RedisTrouble("the lease was not renewed in time")
         try:
             async with asyncio.timeout(RING_S):
                 await self._wake.wait()
         except TimeoutError:
             await self._link.run([numbering.ring()])
         self._wake.clear()
-        if self._bridge_due:
-            self._queue_bridge([], "coalesced")
-        if self._pending:
-            pending, self._pending = self._pending, []
+        if self._waiting.bridge_due:
+            self._waiting.bridge(self.tracks, self._clock.wall_ns())
+        if self._waiting.items:
+            pending = self._waiting.take()
             ts_append = self._clock.wall_ns()
             for event, ts_decoded in pending:
                 if isinstance(event, Delta | Trade):
@@ -185,12 +260,20 @@ class Sink:
         await self._trim(numbering)
 
     async def _send(self, epoch: int, batch: Batch) -> None:
-        """Send a batch and check every reply."""
-        self._flight = _placed(epoch, batch)
-        for reply in await self._link.run(batch.commands):
-            checked(reply)
-        self._tally.appended += len(self._flight)
-        self._flight = []
+        """Send a batch and look at every reply: each append has landed, was refused, or is in flight for ever."""
+        older = self._flight
+        self._flight = older + _placed(epoch, batch)
+        replies = await self._link.run(batch.commands)
+        self._flight = older
+        refusal = None
+        for placed, reply in zip(batch.placed, replies, strict=True):
+            if isinstance(reply, Exception):
+                refusal = refusal or reply
+                if placed is not None:
+                    self._refused.append(placed.event)
+            elif placed is not None:
+                self._tally.appended += 1
+        checked(refusal)
 
     async def _trim(self, numbering: Numbering) -> None:
         now = self._clock.monotonic_ns()

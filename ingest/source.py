@@ -8,6 +8,7 @@ import random
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from time import perf_counter_ns
 from typing import Any
 
@@ -37,7 +38,7 @@ LOG = logging.getLogger("thalweg.ingest")
 
 
 class Feed:
-    """One connection of a venue, for as long as the worker runs."""
+    """One connection of a venue, for as long as there is use for it."""
 
     def __init__(
         self,
@@ -50,6 +51,8 @@ class Feed:
         notices: Notices,
     ) -> None:
         """Connect later, in `run`; `put` takes events and the instant they were admitted."""
+        self.opened_at: int | None = None
+        self._over = asyncio.Event()
         self._url = venue.connect(settings.endpoint(venue.name, "ws", venue.ws))
         self._rest = settings.endpoint(venue.name, "rest", venue.rest or "")
         self._venue, self._session, self._put = venue, session, put
@@ -59,16 +62,26 @@ class Feed:
         self._outgoing: asyncio.Queue[str] = asyncio.Queue()
         self._fetching: asyncio.Queue[str] = asyncio.Queue()
 
+    def stop(self) -> None:
+        """End the connection for good; `run` returns."""
+        self._over.set()
+        self._close("not needed any more")
+
     async def run(self) -> None:
-        """Keep the connection up until cancelled."""
-        while True:
+        """Keep the connection up until stopped."""
+        while not self._over.is_set():
             began = self._clock.monotonic_ns()
             reason = await self._connection()
+            self.opened_at = None
+            if self._over.is_set():
+                return
             self._do(self._session.disconnected(reason, self._clock.wall_ns()))
             self._tell(f"{reason}; connecting again")
             if self._clock.monotonic_ns() - began > STEADY_NS:
                 self._backoff.reset()
-            await asyncio.sleep(self._backoff.next_s())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._backoff.next_s()):
+                    await self._over.wait()
 
     def _tell(self, trouble: str) -> None:
         """Log a trouble, once for all sockets of the venue and all tries."""
@@ -95,6 +108,9 @@ class Feed:
         """Run reader, sender, ticker and fetchers until the session wants to close or one of them fails."""
         self._outgoing, self._fetching = asyncio.Queue(), asyncio.Queue()
         self._closing = asyncio.get_running_loop().create_future()
+        if self._over.is_set():  # stopped during the handshake
+            return "not needed any more"
+        self.opened_at = self._clock.monotonic_ns()
         self._do(self._session.connected(self._clock.wall_ns(), self._clock.monotonic_ns()))
         jobs = [self._read(socket), self._send(socket), self._tick()]
         if rest := self._venue.rest_snapshot:
@@ -148,8 +164,13 @@ class Feed:
             self._outgoing.put_nowait(text)
         for symbol in effects.fetch:
             self._fetching.put_nowait(symbol)
-        if effects.close and self._closing is not None and not self._closing.done():
-            self._closing.set_result(effects.close)
+        if effects.close:
+            self._close(effects.close)
+
+    def _close(self, reason: str) -> None:
+        """End the connection there is."""
+        if self._closing is not None and not self._closing.done():
+            self._closing.set_result(reason)
 
     async def _send(self, socket: ClientConnection) -> None:
         """Send frames no faster than the venue allows."""

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 MADE = ("open", "bridge", "periodic", "status")
-DROPPED = ("before_snapshot", "not_live", "duplicate", "refused", "coalesced", "fenced", "redis_down")
+DROPPED = ("before_snapshot", "not_live", "duplicate", "refused", "coalesced", "fenced", "redis_down", "standby")
 MAX_NAMES = 200  # types and reasons come from outside; more than this are counted together
 
 

@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
 from ingest.venue import TradeUpdate
+from thalweg.events import Trade
 
 RECENT_IDS = 512  # trade ids remembered where they do not step by one; a venue's recap is shorter
+ANEW_NS = 1_000_000_000  # a trade this much later than the last, under a lower number: the venue counts anew
 
 
 class Tape:
     """What is known of the trades so far; it outlives connections, since venues repeat after a reconnect."""
 
-    __slots__ = ("_last", "_recent")
+    __slots__ = ("_last", "_recent", "_seeded", "_ts_last")
 
     def __init__(self) -> None:
         """Know no trade."""
         self._last: int | None = None
+        self._ts_last: int | None = None
         self._recent: OrderedDict[str, None] = OrderedDict()
+        self._seeded: int | None = None
+
+    @property
+    def last(self) -> int | None:
+        """The number of the last trade, where numbers step by one and one has come."""
+        return self._last
+
+    def seed(self, trades: Iterable[Trade]) -> None:
+        """Learn what the stream has already, oldest first: another worker wrote it."""
+        for trade in trades:
+            self._remember(trade.id)
+            if not trade.id.isdigit():
+                continue
+            number = int(trade.id)
+            if self._last is not None:
+                self._last = max(self._last, number)
+            else:
+                self._seeded = max(self._seeded or 0, number)
+            self._ts_last = trade.ts_event if self._ts_last is None else max(self._ts_last, trade.ts_event or 0)
 
     def admit(self, trade: TradeUpdate) -> int | None:
         """Take a trade.
@@ -26,14 +49,24 @@ class Tape:
             How many trades are missing before it; `None` if it came before.
         """
         if trade.number is None:
-            if trade.id in self._recent:
-                return None
-            self._recent[trade.id] = None
-            if len(self._recent) > RECENT_IDS:
-                self._recent.popitem(last=False)
-            return 0
+            return None if not self._remember(trade.id) else 0
+        if self._last is None:
+            self._last = self._seeded
         last, number = self._last, trade.number
-        if last is not None and number <= last:
+        if last is not None and number <= last and not self._anew(trade):
             return None
-        self._last = number
-        return 0 if last is None else number - last - 1
+        self._last, self._ts_last = number, trade.ts_event
+        return 0 if last is None or number <= last else number - last - 1
+
+    def _anew(self, trade: TradeUpdate) -> bool:
+        """Whether a trade under a number that is behind ours happened clearly after our last."""
+        return trade.ts_event is not None and self._ts_last is not None and trade.ts_event > self._ts_last + ANEW_NS
+
+    def _remember(self, name: str) -> bool:
+        """Note an id and say whether it is new."""
+        if name in self._recent:
+            return False
+        self._recent[name] = None
+        if len(self._recent) > RECENT_IDS:
+            self._recent.popitem(last=False)
+        return True

@@ -62,7 +62,7 @@ class Track:
         self._held: deque[tuple[BookUpdate, int]] = deque()
         self._position: tuple[int | None, int | None, int | None] = (None, None, None)
         self._cadence = Cadence()
-        self._tape = Tape()
+        self.tape = Tape()
         self._crossed_at: int | None = None
         self._misses = Misses()
 
@@ -197,7 +197,7 @@ class Track:
     def trade(self, trade: TradeUpdate, ts_recv: int) -> None:
         """Take one trade: repeats are dropped, a hole in ids that step by one is told in the stream."""
         self._tally.decoded += 1
-        missing = self._tape.admit(trade)
+        missing = self.tape.admit(trade)
         if missing is None:
             self._tally.dropped["duplicate"] += 1
             return
@@ -275,7 +275,7 @@ class Track:
 
     def bridge(self, ts_recv: int) -> list[Event]:
         """Give what a new epoch starts with after `open`: the state, and the book if it is live."""
-        events: list[Event] = [self._status(ts_recv)]
+        events: list[Event] = [self.status(ts_recv)]
         if self.state is State.LIVE:
             self._tally.made["bridge"] += 1
             events.append(self._snapshot(Made.BRIDGE, ts_recv))
@@ -285,14 +285,14 @@ class Track:
         bids, asks, name = self.book.bids(), self.book.asks(), self.instrument.name
         return Snapshot(self._venue, name, bids, asks, *self._position, ts_recv, made, self.state, int(self.flags))
 
-    def _status(self, ts_recv: int, note: str | None = None) -> Status:
+    def status(self, ts_recv: int, note: str | None = None) -> Status:
         """Make the status of now; `note` stands in for the state's reason."""
         self._tally.made["status"] += 1
         reason = self.reason if note is None else note
         return Status(self._venue, self.instrument.name, self.state, int(self.flags), reason, self.since, ts_recv)
 
     def _emit_status(self, ts_recv: int, note: str | None = None) -> None:
-        self._emit(self._status(ts_recv, note))
+        self._emit(self.status(ts_recv, note))
 
 
 def _joined(levels: Levels, cut: Levels) -> Levels:

@@ -1,30 +1,23 @@
-"""The sink on a real server: dense IDs, nothing twice, nothing lost unmarked."""
+"""The sink on a real server: dense IDs, nothing twice, nothing lost unmarked, one writer at a time."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
-import ingest.sink
+import ingest.waiting
 import thalweg
-from ingest.sink import Sink
-from tests.ingest.toy import BTC, TOY, Desk, delta, replay, whole
-from thalweg.clock import SystemClock
-from thalweg.errors import Fenced
-from thalweg.events import Event, Open, Snapshot, State, Status, Trade
-from thalweg.instruments import Instruments
-from thalweg.latency import Rings
-from thalweg.settings import Settings
-from thalweg.wire import decode_entry, parse_id
+from ingest.venue import Capability
+from tests.ingest.hand import KEY, LEASE, assert_sound, entries, hand, until
+from tests.ingest.toy import TOY, Desk, delta, replay, whole, with_rule
+from thalweg.events import Open, Snapshot, State, Status, Trade
+from thalweg.lease import Role
 
 pytestmark = pytest.mark.anyio
-KEY = "st:{BTC-USDT}:toy"
 
 
 @pytest.fixture
@@ -36,49 +29,19 @@ def server(redis_url: str) -> Iterator[Any]:
     client.close()
 
 
-@asynccontextmanager
-async def running(url: str, desk: Desk) -> AsyncIterator[tuple[Sink, asyncio.Task[None]]]:
-    """Run a sink for the desk's session; give it and its task."""
-    settings = Settings(instruments=Instruments({"BTC-USDT": BTC}), redis_url=url)
-    sink = Sink(settings, TOY, 0, desk.tally, Rings("append"), SystemClock())
-    sink.tracks = desk.session.tracks
-    task = asyncio.create_task(sink.run())
-    try:
-        await sink.ready.wait()
-        yield sink, task
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError, Fenced):
-            await task
-        await sink.close()
-
-
-def entries(server: Any) -> list[tuple[tuple[int, int], Event]]:
-    """Give the stream, decoded."""
-    return [(parse_id(id_), decode_entry("toy", "BTC-USDT", f)[0]) for id_, f in server.xrange(KEY)]
-
-
-def assert_sound(server: Any, desk: Desk) -> list[Event]:
-    """Check the stream's own promises and the count that both sides keep; give its events."""
-    found = entries(server)
-    last = (0, 0)
-    for (epoch, n), event in found:
-        if epoch != last[0]:
-            assert n == 1
-            assert isinstance(event, Open)
-        else:
-            assert n == last[1] + 1
-        last = (epoch, n)
-    assert server.xinfo_stream(KEY)["entries-added"] == desk.tally.appended
-    return [event for _, event in found]
+def trade(number: int, **more: Any) -> dict[str, Any]:
+    return {"kind": "trade", "symbol": "BTC", "number": number} | more
 
 
 async def test_events_arrive_as_they_were_put(redis_url: str, server: Any) -> None:
     desk = Desk()
-    async with running(redis_url, desk) as (sink, _):
-        sink.put(desk.connect() + desk.frame(whole(1)) + desk.frame(delta(2, 2)), 0)
-        await sink.drain(5)
-    events = assert_sound(server, desk)
+    async with hand(redis_url, desk) as one:
+        await one.own()
+        one.tell(desk.connect())
+        one.frame(whole(1))
+        one.frame(delta(2, 2))
+        await one.sink.drain(5)
+        events = assert_sound(server, one)
     assert [type(e).__name__ for e in events] == ["Open", "Status", "Status", "Snapshot", "Status", "Delta"]
     book, mine = replay(events), desk.session.tracks[0].book
     assert book is not None
@@ -86,58 +49,139 @@ async def test_events_arrive_as_they_were_put(redis_url: str, server: Any) -> No
     status = server.hgetall("status:{BTC-USDT}:toy")
     assert status[b"state"] == b"live"
     assert server.xrange(KEY, status[b"snap_id"], count=1)[0][1][b"kind"] == b"snapshot"
+    assert server.get(LEASE) == b"one"
 
 
 async def test_a_broken_connection_loses_and_repeats_nothing(redis_url: str, server: Any) -> None:
     desk = Desk()
-    async with running(redis_url, desk) as (sink, _):
-        sink.put(desk.connect() + desk.frame(whole(1)), 0)
+    async with hand(redis_url, desk) as one:
+        await one.own()
+        one.tell(desk.connect())
+        one.frame(whole(1))
         for k in range(1, 400):
-            sink.put(
-                desk.frame(delta(k + 1, k + 1, bids=[[100, k]]), {"kind": "trade", "symbol": "BTC", "number": k}), 0
-            )
+            one.frame(delta(k + 1, k + 1, bids=[[100, k]]), trade(k))
             if k % 40 == 0:
-                sink.ready.clear()
+                epoch = one.sink.epoch
                 server.client_kill_filter(_type="normal", skipme=True)
-                async with asyncio.timeout(10):
-                    await sink.ready.wait()
-            await asyncio.sleep(0)
-        await sink.drain(10)
-    events = assert_sound(server, desk)
+                await until(lambda: one.sink.epoch > epoch)  # noqa: B023 - awaited in this turn
+        await one.sink.drain(10)
+        events = assert_sound(server, one)
     assert [int(e.id) for e in events if isinstance(e, Trade)] == list(range(1, 400))
     assert sum(isinstance(e, Open) for e in events) > 9
     book, mine = replay(events), desk.session.tracks[0].book
     assert book is not None
     assert book.bids().tolist() == mine.bids().tolist()
-    tally = desk.tally
-    assert tally.decoded + sum(tally.made.values()) == tally.appended + sum(tally.dropped.values())
 
 
-async def test_a_second_writer_fences_the_first(redis_url: str, server: Any) -> None:
+async def test_a_worker_that_is_fenced_writes_no_more_and_lives_on(redis_url: str, server: Any) -> None:
     first, second = Desk(), Desk()
-    async with running(redis_url, first) as (old, task):
-        old.put(first.connect(), 0)
-        await old.drain(5)
-        async with running(redis_url, second):
-            old.put(first.frame(whole(1)), 0)
-            with pytest.raises(Fenced, match="another worker took over"):
-                await task
-    assert not any(isinstance(event, Snapshot) for _, event in entries(server))
-    assert first.tally.dropped["fenced"] == 2
+    async with hand(redis_url, first) as old, hand(redis_url, second, "two") as new:
+        await old.own()
+        old.tell(first.connect())
+        await old.sink.drain(5)
+        await new.own("one")
+        old.frame(whole(1), trade(1))
+        await until(lambda: not old.sink.wanted)
+        assert_sound(server, old, new)
+        assert not any(isinstance(event, Snapshot | Trade) for _, event in entries(server))
+        assert first.tally.dropped["fenced"] == 3
+        await old.own("two")
+        await until(lambda: any(isinstance(event, Snapshot) for _, event in entries(server)))
+
+
+async def test_nobody_takes_a_lease_that_another_worker_holds(redis_url: str, server: Any) -> None:
+    first, second = Desk(), Desk()
+    async with hand(redis_url, first) as old, hand(redis_url, second, "two") as new:
+        await old.own()
+        new.assign(Role.OWNER)
+        await until(lambda: not new.sink.wanted)
+        assert not new.sink.owning
+        assert server.get(LEASE) == b"one"
+        assert_sound(server, old, new)
+
+
+async def test_a_takeover_brings_the_book_and_each_trade_once(redis_url: str, server: Any) -> None:
+    first, second = Desk(with_rule(TOY.rule, capability=Capability("none", None))), Desk()
+    async with hand(redis_url, first) as old, hand(redis_url, second, "two") as new:
+        await old.own()
+        new.assign(Role.STANDBY)
+        for one in (old, new):
+            one.tell(one.desk.connect())
+            one.frame(whole(1), trade(1), trade(2))
+        old.frame(delta(2, 2), trade(3))
+        await old.sink.drain(5)
+        new.frame(delta(2, 2), trade(3))
+        new.frame(delta(3, 3, bids=[[100, 7]]), trade(4))
+        await new.own("one")
+        new.frame(trade(3), trade(5))
+        await new.sink.drain(5)
+        old.frame(trade(4))
+        await until(lambda: not old.sink.wanted)
+        events = assert_sound(server, old, new)
+    assert [e.id for e in events if isinstance(e, Trade)] == ["1", "2", "3", "4", "5"]
+    book = replay(events)
+    assert book is not None
+    assert book.bids().tolist() == second.session.tracks[0].book.bids().tolist()
+
+
+async def test_a_hole_in_the_trades_between_two_workers_is_told(redis_url: str, server: Any) -> None:
+    first, second = Desk(), Desk()
+    async with hand(redis_url, first) as old, hand(redis_url, second, "two") as new:
+        await old.own()
+        old.tell(first.connect())
+        old.frame(whole(1), trade(1))
+        await old.sink.drain(5)
+        new.assign(Role.STANDBY)
+        new.tell(second.connect())
+        new.frame(whole(9), trade(4))
+        await new.own("one")
+        await new.sink.drain(5)
+        events = assert_sound(server, old, new)
+    notes = [event.reason for event in events if isinstance(event, Status)]
+    assert "2 trades lost" in notes
+
+
+async def test_a_lease_that_the_server_forgot_begins_a_new_epoch(redis_url: str, server: Any) -> None:
+    desk = Desk()
+    async with hand(redis_url, desk) as one:
+        await one.own()
+        one.tell(desk.connect())
+        one.frame(whole(1))
+        await one.sink.drain(5)
+        epoch = one.sink.epoch
+        server.flushall()
+        one.assign(Role.OWNER)
+        await until(lambda: one.sink.epoch > epoch)
+        await one.sink.drain(5)
+        found = entries(server)
+    assert [type(event).__name__ for _, event in found] == ["Open", "Status", "Snapshot"]
+    assert found[0][0][1] == 1
+    assert server.get(LEASE) == b"one"
+
+
+async def test_streams_ahead_of_a_lost_counter_are_passed(redis_url: str, server: Any) -> None:
+    server.xadd(KEY, {"kind": "noise"}, id="99999999999999-7")
+    desk = Desk()
+    async with hand(redis_url, desk) as one:
+        await one.own()
+        assert one.sink.epoch > 99999999999999
 
 
 async def test_a_full_queue_keeps_trades_and_bridges_the_book(
     redis_url: str, server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest.sink, "PENDING_MAX", 100)
+    monkeypatch.setattr(ingest.waiting, "COUNT_MAX", 100)
+    monkeypatch.setattr(ingest.waiting, "WEIGH_EVERY", 10)
     desk = Desk()
-    async with running(redis_url, desk) as (sink, _):
-        sink.put(desk.connect() + desk.frame(whole(1)), 0)
+    async with hand(redis_url, desk) as one:
+        await one.own()
+        one.tell(desk.connect())
+        one.frame(whole(1))
         for k in range(1, 150):
-            sink.put(desk.frame(delta(k + 1, k + 1, bids=[[100, k]])), 0)
-        sink.put(desk.frame({"kind": "trade", "symbol": "BTC", "number": 1}), 0)
-        await sink.drain(5)
-    events = assert_sound(server, desk)
+            one.frame(delta(k + 1, k + 1, bids=[[100, k]]))
+        one.frame(trade(1))
+        await one.sink.drain(5)
+        events = assert_sound(server, one)
     assert desk.tally.dropped["coalesced"] > 0
     assert sum(isinstance(e, Trade) for e in events) == 1
     book, mine = replay(events), desk.session.tracks[0].book
@@ -147,10 +191,13 @@ async def test_a_full_queue_keeps_trades_and_bridges_the_book(
 
 async def test_stopping_tells_that_nobody_watches(redis_url: str, server: Any) -> None:
     desk = Desk()
-    async with running(redis_url, desk) as (sink, _):
-        sink.put(desk.connect() + desk.frame(whole(1)), 0)
-        sink.put(desk.do(desk.session.stopped(desk.now)), 0)
-        await sink.drain(5)
-    last = assert_sound(server, desk)[-1]
+    async with hand(redis_url, desk) as one:
+        await one.own()
+        one.tell(desk.connect())
+        one.frame(whole(1))
+        one.shard.silence()
+        await one.sink.drain(5)
+        last = assert_sound(server, one)[-1]
     assert isinstance(last, Status)
     assert (last.state, last.reason) == (State.STALE, "ingest stopped")
+    assert one.plugs[0].stopped
