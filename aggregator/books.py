@@ -5,6 +5,7 @@ The state follows the entries alone, since they are the authority:
 | entry | book | state |
 |---|---|---|
 | `open` | kept, but not trusted until a snapshot | `connecting` until the next entry says more |
+| `status` after it that `follows` the entry we stood at with a live book | trusted again | the status's |
 | `snapshot` | replaced, trusted again | the snapshot's |
 | `delta` on a live book | applied | - |
 | `delta` on any other book | skipped, not trusted until a snapshot | - |
@@ -39,6 +40,7 @@ NEW_EPOCH = "new epoch"
 UNKNOWN = "waits for a snapshot"
 SILENT = "ingest silent"
 UNHEARD = "ingest not heard yet"
+FIRST_SAID = 2  # n of the entry after `open`
 REMARK_NS = 30_000_000_000  # how long a remark on a live book is shown
 
 
@@ -50,6 +52,7 @@ class VenueBook:
     """
 
     __slots__ = (
+        "_left_at",
         "_remarked_at",
         "_since_heard",
         "_trusted",
@@ -72,6 +75,7 @@ class VenueBook:
         self.heard: bool | None = None
         self._since_heard: int | None = None
         self._remarked_at = 0
+        self._left_at: Cursor | None = None
         self._trusted = False
         self._understood = True
 
@@ -128,6 +132,8 @@ class VenueBook:
         """
         counters.read += 1
         missing = self._missing_before(number)
+        if number[1] == 1:
+            self._left_at = self.cursor if self._trusted and self.line.state is State.LIVE else None
         self.cursor = number
         if missing:
             counters.lapped += missing
@@ -186,7 +192,12 @@ class VenueBook:
             self.line.state = State.CONNECTING
 
     def _status(self, event: Status) -> None:
-        """Take the state over, unless it says live of a book we can't trust."""
+        """Take the state over, unless it says live of a book we can't trust.
+
+        A new epoch may go on where the last one ended: then the book is as good as it was there.
+        """
+        if event.follows is not None and self.cursor[1] == FIRST_SAID and event.follows == self._left_at:
+            self._trusted = self._understood
         if self._understood and (self._trusted or event.state is not State.LIVE):
             line = self.line
             line.state, line.flags, line.reason, line.since = event.state, event.flags, event.reason, event.since

@@ -118,7 +118,10 @@ class Trade:
 
 @dataclass(slots=True)
 class Status:
-    """The state of a book changed, or trades were lost (`reason` says)."""
+    """The state of a book changed, or trades were lost (`reason` says).
+
+    `follows`, right after an `open`: the entry (epoch, n) from which the book of the new epoch goes on without a break.
+    """
 
     venue: str
     instrument: str
@@ -127,6 +130,7 @@ class Status:
     reason: str
     since: int
     ts_recv: int
+    follows: tuple[int, int] | None = None
 
 
 BookEvent: TypeAlias = Snapshot | Delta

@@ -14,12 +14,14 @@ An entry `<epoch>-<n>` of `st:{INSTRUMENT}:VENUE` has these fields, in this orde
 | `made`, `state`, `flags` | - | x | - | - | - | who made it; the book's state just then |
 | `price`, `size`, `taker`, `id` | - | - | - | x | - | integers, `buy` or `sell`, the venue's text |
 | `state`, `flags`, `reason`, `since` | - | - | - | - | x | names, bits, text, instant |
+| `follows` | - | - | - | - | x | ID of the entry from which the book goes on in a new epoch; absent: it does not |
 | `ts_event` | - | x | x | x | - | venue's instant; absent where it gives none |
 | `ts_recv` | x | x | x | x | x | instant the frame left the socket |
 | `ts_append` | x | x | x | x | x | instant the entry was packed |
 | `bids`, `asks` | - | x | x | - | - | little-endian int64 pairs (price, size), best first in snapshots |
 
-Numbers but levels are ASCII digits within int64. Readers ignore fields they do not know. History: 1, the first.
+Numbers but levels are ASCII digits within int64. Readers ignore fields they do not know.
+History: 1, the first. `follows` came later: readers that do not know it wait for the next snapshot, and are right too.
 """
 
 from __future__ import annotations
@@ -56,6 +58,8 @@ def encode_entry(event: Event, ts_append: int) -> list[bytes]:
         case Status():
             add((b"kind", b"status", b"state", event.state.encode(), b"flags", b"%d" % event.flags))
             add((b"reason", event.reason.encode(), b"since", b"%d" % event.since))
+            if event.follows is not None:
+                add((b"follows", format_id(*event.follows)))
         case Open():
             add((b"kind", b"open", b"v", b"%d" % VERSION, b"venue", event.venue.encode()))
             add((b"instrument", event.instrument.encode(), b"detector", event.detector.encode()))
@@ -146,6 +150,7 @@ def _trade(venue: str, instrument: str, fields: Fields) -> Event:
 
 
 def _status(venue: str, instrument: str, fields: Fields) -> Event:
+    follows = fields.get(b"follows")
     return Status(
         venue,
         instrument,
@@ -154,6 +159,7 @@ def _status(venue: str, instrument: str, fields: Fields) -> Event:
         reason=fields[b"reason"].decode(),
         since=_integer(fields[b"since"]),
         ts_recv=_integer(fields[b"ts_recv"]),
+        follows=None if follows is None else parse_id(follows),
     )
 
 

@@ -36,8 +36,10 @@ def a_trade(identity: str, price: int = 100, at: int = 2, venue: str = VENUE) ->
     return Trade(venue, INSTRUMENT, price, 5, Taker.BUY, identity, at, at)
 
 
-def a_status(state: State, reason: str = "", flags: int = 0, at: int = 3) -> Status:
-    return Status(VENUE, INSTRUMENT, state, flags, reason, at, at)
+def a_status(
+    state: State, reason: str = "", flags: int = 0, at: int = 3, follows: tuple[int, int] | None = None
+) -> Status:
+    return Status(VENUE, INSTRUMENT, state, flags, reason, at, at, follows)
 
 
 def fields_of(event: Event, ts_append: int = 10) -> dict[bytes, bytes]:

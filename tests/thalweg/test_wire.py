@@ -122,6 +122,22 @@ def test_the_document_shows_the_golden_delta_and_its_bytes() -> None:
     assert [row for row in rows if row not in document] == []
 
 
+FOLLOWING = Status(VENUE, INSTRUMENT, State.LIVE, 0, "", TS, TS + 1, (1_764_000_000_000, 42))
+
+
+def test_a_status_that_follows_has_the_golden_bytes() -> None:
+    data = (GOLDEN / "status-follows-v1.resp").read_bytes()
+    assert resp(encode_entry(FOLLOWING, TS + 2)) == data
+    assert decode_entry(VENUE, INSTRUMENT, as_fields(parse_resp(data)[0])) == (FOLLOWING, TS + 2)
+
+
+@pytest.mark.parametrize("identity", [b"", b"7", b"7-", b"7-1-1", b"-7-1", b"a-b"])
+def test_a_status_that_follows_no_entry_is_refused(identity: bytes) -> None:
+    fields = as_fields(encode_entry(FOLLOWING, TS)) | {b"follows": identity}
+    with pytest.raises(WireError):
+        decode_entry(VENUE, INSTRUMENT, fields)
+
+
 def test_an_entry_goes_into_a_command_as_it_is() -> None:
     event, ts_append = golden_events()[3]
     words = encode_entry(event, ts_append)

@@ -22,6 +22,7 @@ Raw: TypeAlias = tuple[Position, Sequence[bytes]]
 
 MOST = 20  # violations told of one stream; more say no more
 SHOWN_TRADES = 3
+FIRST_SAID = 2  # n of the entry after `open`
 
 
 @dataclass(slots=True)
@@ -61,6 +62,8 @@ class Replay:
         self.snapshot: Position | None = None
         self._stream = (venue, instrument)
         self._cursor = Cursor(key)
+        self._left_at: Position | None = None
+        self._left_known = False
 
     @property
     def at(self) -> Position | None:
@@ -71,6 +74,8 @@ class Replay:
         """Check and apply the next entry; `None` for one that can't be read."""
         (epoch, n), flat = raw
         self.found.entries += 1
+        if n == 1:
+            self._left_at, self._left_known = self.at, self.known and self.state is State.LIVE
         told = self._cursor.admit(epoch, n)
         for one in told:
             if isinstance(one, Lapped):
@@ -94,6 +99,7 @@ class Replay:
             case Open():
                 self.known, self.state = False, None
             case Status():
+                self._go_on(event, at)
                 self.state, self.flags = event.state, event.flags
             case Snapshot():
                 self._load(event, at)
@@ -102,6 +108,19 @@ class Replay:
                     self.found.say(f"{self.key}: {at[0]}-{at[1]} changes a book that is {self.state}")
                 self._put(event)
                 self.position = event.last, event.ts_event
+
+    def _go_on(self, event: Status, at: Position) -> None:
+        """See whether the epoch goes on from the entry that it says it does, and with it the book."""
+        if event.follows is None:
+            return
+        first = at[1] == FIRST_SAID
+        if first and event.follows == self._left_at:
+            self.known = self._left_known
+        elif self._left_at is not None or not first:
+            wrong = (
+                f"{self.key}: {at[0]}-{at[1]} says that it follows {event.follows[0]}-{event.follows[1]}, and does not"
+            )
+            self.found.say(wrong)
 
     def _load(self, event: Snapshot, at: Position) -> None:
         """Compare a whole book that ingest made of its own with what the deltas gave, then begin from it."""

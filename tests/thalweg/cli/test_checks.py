@@ -173,6 +173,24 @@ def test_a_book_shown_live_that_its_stream_calls_stale_is_found() -> None:
     assert check(inputs, outputs).violations == [f"{OUT}: 8 shows kraken as live, but its stream says stale"]
 
 
+def going_on(follows: tuple[int, int]) -> Entries:
+    """A second epoch that says it goes on after `follows`, changes the book and writes it whole."""
+    after: list[Event] = [EVENTS[0], Status(VENUE, NAME, State.LIVE, 0, "", 6, 6, follows)]
+    after.append(Delta(VENUE, NAME, levels((99, 0)), levels(), None, None, 6, 6))
+    after.append(snapshot(Made.PERIODIC, levels((98, 5)), levels((101, 3)), 6))
+    return [*entries(), *(entry(n, event, EPOCH + 1) for n, event in enumerate(after, 1))]
+
+
+def test_an_epoch_that_goes_on_from_the_last_entry_is_as_it_should_be() -> None:
+    found = check_input(NAME, VENUE, STREAM, going_on((EPOCH, 7))).found
+    assert (found.violations, found.snapshots) == ([], 2)
+
+
+def test_an_epoch_that_goes_on_from_another_entry_is_found() -> None:
+    wrong = f"{STREAM}: {EPOCH + 1}-2 says that it follows {EPOCH}-6, and does not"
+    assert check_input(NAME, VENUE, STREAM, going_on((EPOCH, 6))).found.violations == [wrong]
+
+
 @pytest.fixture
 def filled(redis_url: str) -> str:
     """A server that holds the streams and a status hash that tells the truth."""
