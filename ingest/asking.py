@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from ingest.backoff import Backoff, Uniform
 from ingest.track import Track
+from ingest.venue import Listing
 from thalweg.events import State
 
 SECOND = 1_000_000_000
 ANSWER_NS = 10 * SECOND  # a whole book that was asked for comes within this, or is asked for again
+PROBE_NS = 5 * SECOND  # the same, of a book that may only be quiet
 QUIET_NS = 3 * SECOND // 2  # a book to be fetched waits this long for its first update, to have one to splice
 HASTE_NS = 2 * SECOND  # left to books that a refusal may be about
 SHORTEST_S = 0.2  # between two questions about one book
@@ -30,7 +32,6 @@ class Asking:
 
     def subscribed(self, ts_recv: int, now: int, *, by_rest: bool) -> None:
         """A new connection asked for the book, or will fetch it once there is an update to splice."""
-        self.track.forgive()
         self.track.set_state(State.SYNCING, "subscribing", ts_recv)
         self.track.wants_book, self.waiting, self._by_rest = True, not by_rest, by_rest
         self.confirmed = not by_rest
@@ -52,10 +53,14 @@ class Asking:
         self.waiting, self._refusals, self._due = False, 0, 0
         self._backoff.reset()
 
+    def under_way(self, now: int) -> bool:
+        """Whether an answer is still to be expected."""
+        return self.waiting and now < self._due
+
     def postpone(self, now: int, after_s: float | None = None) -> None:
-        """The question came to nothing: ask again later, not before `after_s` if the venue said so."""
+        """The question came to nothing: ask again later; if all have to wait for `after_s`, not all at its end."""
         self.waiting = False
-        self._due = now + int(max(self._backoff.next_s(), SHORTEST_S, after_s or 0.0) * SECOND)
+        self._due = now + int((max(self._backoff.next_s(), SHORTEST_S) + (after_s or 0.0)) * SECOND)
 
     def refused(self, text: str, ts_recv: int, now: int) -> None:
         """The venue refused the subscription: ask again, and after some refusals believe it."""
@@ -73,6 +78,17 @@ class Asking:
         self.track.set_state(State.DELISTED, reason, ts_recv)
         self.track.wants_book = self.waiting = False
         self._due = now + RECHECK_NS
+
+    def listed(self, found: Listing | None, ts_recv: int, now: int) -> None:
+        """Take the venue's own word: what it lacks, or what our units can't hold, is not waited for."""
+        track, one = self.track, self.track.instrument
+        if found is None:
+            if track.state not in (State.LIVE, State.DELISTED):
+                self.give_up("not listed", ts_recv, now)
+        elif found.price_decimals > one.price_decimals or found.size_decimals > one.size_decimals:
+            self.give_up(f"needs {found.price_decimals} and {found.size_decimals} decimals", ts_recv, now)
+        elif track.state is State.DELISTED:
+            self._due = now  # it is back
 
     def resting(self, now: int) -> bool:
         """Whether the book is given up for now."""
@@ -95,5 +111,5 @@ class Asking:
         if self._by_rest and (track.deaf or not self.confirmed):
             self.confirmed, track.deaf = False, True  # a fetched book is worth nothing while nothing follows it
             self._backoff.reset()
-        self.waiting, self._due = self.confirmed, now + ANSWER_NS
+        self.waiting, self._due = self.confirmed, now + (PROBE_NS if track.probing else ANSWER_NS)
         return True

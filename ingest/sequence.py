@@ -40,6 +40,19 @@ class Verdict(Enum):
     """A whole book that is older than the updates held: ask again."""
 
 
+class Proof(Enum):
+    """What a venue's own word says of the book after an update."""
+
+    UNCLAIMED = auto()
+    """Nothing: the sequence said it, or nobody does."""
+    GOOD = auto()
+    """The book is right."""
+    BAD = auto()
+    """It is not, or the word is wrong."""
+    WITHDRAWN = auto()
+    """The venue used to give its word, and gives none."""
+
+
 class Rule(Protocol):
     """One book's continuity."""
 
@@ -51,8 +64,8 @@ class Rule(Protocol):
         """Say what to do with an update; the rule's numbers move only when it says APPLY."""
         ...
 
-    def verify(self, update: BookUpdate, book: Book) -> bool | None:
-        """After applying: whether the book is what the venue says; `None` where it says nothing."""
+    def verify(self, update: BookUpdate, book: Book) -> Proof:
+        """After applying: whether the book is what the venue says."""
         ...
 
 
@@ -77,9 +90,9 @@ class Step:
         self._last = update.last
         return Verdict.APPLY
 
-    def verify(self, update: BookUpdate, book: Book) -> bool | None:
+    def verify(self, update: BookUpdate, book: Book) -> Proof:
         """Say nothing: the sequence said it."""
-        return None
+        return Proof.UNCLAIMED
 
 
 class Spliced:
@@ -127,9 +140,9 @@ class Spliced:
         self._last, self._spliced, self._ts_event = last, True, update.ts_event
         return Verdict.APPLY
 
-    def verify(self, update: BookUpdate, book: Book) -> bool | None:
+    def verify(self, update: BookUpdate, book: Book) -> Proof:
         """Say nothing: the sequence said it."""
-        return None
+        return Proof.UNCLAIMED
 
 
 def _later(one: int | None, other: int | None) -> bool:
@@ -164,11 +177,13 @@ class Summed:
             self._shift = (max(known[0], update.shift[0]), max(known[1], update.shift[1]))
         return Verdict.APPLY
 
-    def verify(self, update: BookUpdate, book: Book) -> bool | None:
-        """Compare the checksums."""
+    def verify(self, update: BookUpdate, book: Book) -> Proof:
+        """Compare the checksums; none, or 0 for a book that has another, is one withdrawn, as at OKX in 2026."""
         if update.checksum is None or self._shift is None:
-            return None
-        return self._checksum(book, self._shift) == update.checksum
+            return Proof.WITHDRAWN
+        if self._checksum(book, self._shift) == update.checksum:
+            return Proof.GOOD
+        return Proof.BAD if update.checksum else Proof.WITHDRAWN
 
 
 class Unchecked:
@@ -187,6 +202,6 @@ class Unchecked:
         self._started = self._started or update.whole
         return Verdict.APPLY if self._started else Verdict.NOT_LIVE
 
-    def verify(self, update: BookUpdate, book: Book) -> bool | None:
+    def verify(self, update: BookUpdate, book: Book) -> Proof:
         """Say nothing."""
-        return None
+        return Proof.UNCLAIMED

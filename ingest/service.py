@@ -15,10 +15,11 @@ from typing import Any
 import orjson
 
 from ingest.notices import Notices
+from ingest.outside.source import Outside
 from ingest.session import Session
 from ingest.shard import Line, Shard
 from ingest.sink import Sink
-from ingest.source import Feed, fetch_listings
+from ingest.source import Feed
 from ingest.tally import Tally
 from ingest.venue import Venue
 from ingest.venues import VENUES
@@ -36,6 +37,7 @@ from thalweg.transport import RedisLink, checked
 
 DRAIN_S = 3.0
 LATENCY_S = 1.0
+RECHECK_S = 3600.0  # between two looks at the venue's list of symbols
 BEAT_TIMEOUT_S = 1.0  # a server that hangs for longer is told of within a second
 LEAVE_S = 2.0  # for another worker to take over what this one leaves
 LEAVING_BEAT_S = 0.1
@@ -75,7 +77,7 @@ class Worker:
         )
         self._settings, self._venue, self._clock = settings, venue, clock
         self._tally, self._rings, self._notices = Tally(), Rings(*HOPS), Notices()
-        self._parts = _parts(settings, venue)
+        self._outside, self._parts = Outside(settings, venue, clock), _parts(settings, venue)
         self._steward = Steward(self.me, venue.name, list(self._parts))
         self._link = RedisLink(settings.redis_url, f"thalweg-ingest-{venue.name}")
         self._connected = self._leaving = self._failed = False
@@ -136,7 +138,7 @@ class Worker:
             self._connected = True
             view = view_of(checked((await self._link.run([beat], BEAT_TIMEOUT_S))[0]))
         except RedisTrouble as trouble:
-            self._connected = self._leaving = self._failed = False
+            self._connected = False
             if self._notices.fresh(str(trouble), sent_at):
                 LOG.warning("%s: worker %s has no sign of the others: %s", venue, self.me, trouble)
             return
@@ -155,6 +157,7 @@ class Worker:
             await asyncio.sleep(LEAVING_BEAT_S)
         await asyncio.gather(*(self._stop(number, shard) for number, shard in self.shards.items()))
         await self._link.close()
+        await self._outside.close()
 
     async def _stop(self, number: int, shard: Shard) -> None:
         """Tell the streams of a shard that nobody watches them, see it appended, and free the lease."""
@@ -171,10 +174,11 @@ class Worker:
 
     def _draw(self, number: int, shard: Shard) -> Line:
         """Make a session and start a connection for it."""
-        settings, venue, clock = self._settings, self._venue, self._clock
+        settings, venue, rings, clock = self._settings, self._venue, self._rings, self._clock
         session = Session(venue, self._parts[number], self._tally, random.random, int(settings.snapshot_s * 1e9))
         line = Line(session, self._tally, books=venue.capability.detector == "sequence")
-        line.feed = feed = Feed(settings, venue, session, partial(shard.put, line), self._rings, clock, self._notices)
+        put = partial(shard.put, line)
+        line.feed = feed = Feed(settings, venue, session, put, rings, clock, self._notices, self._outside)
         self._start(self._hold(line, feed))
         return line
 
@@ -186,13 +190,16 @@ class Worker:
             line.end(self._clock.wall_ns())
 
     async def _check_listings(self) -> None:
-        """Compare our instruments with the venue's own list, once."""
-        listings = await fetch_listings(self._settings, self._venue)
-        for shard in self.shards.values():
-            shard.listed(listings)
-            for track in shard.line.session.tracks if shard.line else ():
-                if track.state is State.DELISTED:
-                    LOG.error("%s: %s (%s): %s", self._venue.name, track.instrument.name, track.symbol, track.reason)
+        """Compare our instruments with the venue's own list, now and every hour."""
+        name = self._venue.name
+        while True:
+            listings = await self._outside.listings()
+            for shard in self.shards.values() if listings else ():
+                shard.listed(listings)
+                for track in shard.line.session.tracks if shard.line else ():
+                    if track.state is State.DELISTED:
+                        LOG.error("%s: %s (%s): %s", name, track.instrument.name, track.symbol, track.reason)
+            await asyncio.sleep(RECHECK_S)
 
     async def _publish_latency(self) -> None:
         """Publish the latency summary once a second, if the first shard is ours; trouble is the sinks' to tell."""

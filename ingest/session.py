@@ -12,6 +12,9 @@ from collections.abc import Mapping
 
 from ingest.asking import SECOND, Asking
 from ingest.backoff import Uniform
+from ingest.books import Books
+from ingest.counting import Count, Place
+from ingest.delay import Skew, plausible
 from ingest.effects import Effects
 from ingest.liveness import Liveness
 from ingest.rota import Rota
@@ -43,48 +46,55 @@ class Session:
         snapshot_ns: int = 30 * SECOND,
     ) -> None:
         """Make a track for each listing known so far."""
-        self._venue, self._listings, self._tally, self._uniform = venue, listings, tally, uniform
+        self._venue, self._tally = venue, tally
         self._liveness = Liveness(venue.keepalive, venue.max_age_s)
         self._rota = Rota(snapshot_ns)
         self._effects = Effects()
-        self._asking: dict[str, Asking] = {}
-        self._open = False
-        self._sequence: int | None = None
-        for symbol in listings:
-            self._find(symbol)
+        self._books = Books(venue, listings, self._emit, tally, uniform)
+        self._open, self._count, self._skew = False, Count(), Skew()
 
     @property
     def tracks(self) -> list[Track]:
         """The books of this connection."""
-        return [asking.track for asking in self._asking.values()]
+        return self._books.tracks
 
     def knows(self, symbol: str) -> bool:
         """Whether a book of this symbol is fed by this connection."""
-        return symbol in self._asking
+        return symbol in self._books
 
     @property
     def held(self) -> int:
         """How many updates wait for their whole book."""
         return sum(track.held for track in self.tracks)
 
+    @property
+    def heard(self) -> bool:
+        """Whether this connection has brought any frame."""
+        return self._open and self._liveness.heard
+
     def connected(self, ts_recv: int, now: int) -> Effects:
         """A new connection: nothing of the old one holds; subscribe to all."""
-        self._open, self._sequence = True, None
+        self._open, self._count = True, Count()
         self._liveness.opened(now)
-        wanted = [symbol for symbol, asking in self._asking.items() if not asking.resting(now)]
-        for symbol in wanted:
-            self._asking[symbol].subscribed(ts_recv, now, by_rest=self._venue.rest_snapshot is not None)
-        self._effects.send += self._venue.subscribe(wanted) if wanted else []
+        wanted = [asking for asking in self._books if not asking.resting(now)]
+        for asking in wanted:
+            asking.subscribed(ts_recv, now, by_rest=self._venue.rest_snapshot is not None)
+        self._effects.send += self._venue.subscribe([one.track.symbol for one in wanted]) if wanted else []
         return self._take()
 
-    def disconnected(self, reason: str, ts_recv: int) -> Effects:
-        """The connection is gone: what was live is stale."""
+    def disconnected(self, reason: str, ts_recv: int, *, down: bool = False) -> Effects:
+        """The connection is gone: what was live is stale, or halted where the venue says that it is `down`."""
+        self._tally.reconnects += 1
+        return self.waiting(reason, ts_recv, down=down)
+
+    def waiting(self, reason: str, ts_recv: int, *, down: bool = False) -> Effects:
+        """There is no connection, and this is why; may be said again and again."""
         self._open = False
         for track in self.tracks:
             if track.state is not State.DELISTED:
-                once_live = track.state in (State.LIVE, State.STALE)
-                track.set_state(State.STALE if once_live else State.CONNECTING, reason, ts_recv)
-        self._tally.reconnects += 1
+                once_live = track.state in (State.LIVE, State.STALE, State.HALTED)
+                state = State.STALE if once_live else State.CONNECTING
+                track.set_state(State.HALTED if down else state, reason, ts_recv)
         return self._take()
 
     def stopped(self, ts_recv: int) -> Effects:
@@ -99,29 +109,36 @@ class Session:
         try:
             if len(data) > self._venue.max_frame:
                 raise DecodeError(f"{len(data)} bytes")
-            decoded = self._venue.decode(data, self._scales)
+            decoded = self._venue.decode(data, self._books.scales)
         except DecodeError:
             self._tally.bad_frames += 1
             if self._liveness.too_bad(now):
                 self._close("too many bad frames")
             return self._take()
         self._tally.fallbacks += decoded.fallbacks
-        if self._in_sequence(decoded.connection_sequence, ts_recv):
+        place = self._count.admit(decoded.connection_sequence)
+        if place is Place.GAP:  # it costs every book of the connection
+            self._tally.gaps += 1
+            self._all_to(State.STALE, "connection gap", ts_recv)
+            self._close("connection gap")
+        if place is Place.AGAIN:
+            self._drop(decoded.messages)
+        else:
             for message in decoded.messages:
                 self._dispatch(message, ts_recv, now)
-        else:
-            self._drop(decoded.messages)
+        if self._effects.whole or self._effects.moved:
+            self._liveness.told(now)
         return self._take()
 
     def book_fetched(self, symbol: str, body: bytes, ts_recv: int, now: int) -> Effects:
         """Take the answer to a fetch."""
         rest = self._venue.rest_snapshot
-        asking = self._find(symbol)
+        asking = self._books.find(symbol)
         if rest is None or asking is None:
             return self._take()
         asking.waiting = False
         try:
-            update = rest.decode(body, symbol, self._scales)
+            update = rest.decode(body, symbol, self._books.scales)
         except DecodeError:
             self._tally.bad_frames += 1
             asking.postpone(now)
@@ -131,11 +148,19 @@ class Session:
             asking.postpone(now)
         return self._take()
 
-    def fetch_failed(self, symbol: str, after_s: float | None, now: int) -> Effects:
-        """A fetch came to nothing; `after_s` is what the venue asked us to wait."""
-        asking = self._find(symbol)
+    def fetch_failed(self, symbol: str, after_s: float | None, ts_recv: int, now: int, reason: str = "") -> Effects:
+        """A fetch came to nothing, as the book says; `after_s` is how long to wait at least."""
+        asking = self._books.find(symbol)
         if asking is not None:
             asking.postpone(now, after_s)
+            asking.track.explain(reason, ts_recv)
+        return self._take()
+
+    def unlisted(self, symbol: str, ts_recv: int, now: int) -> Effects:
+        """The venue says that it has no such symbol: the others do not wait for it."""
+        asking = self._books.find(symbol)
+        if asking is not None:
+            asking.give_up("unknown to the venue", ts_recv, now)
         return self._take()
 
     def listed(self, listings: Mapping[str, Listing], ts_recv: int, now: int) -> Effects:
@@ -143,44 +168,26 @@ class Session:
 
         A book that is live is not missing, whatever the list says; a list without any of ours says nothing.
         """
-        known = any(symbol in listings for symbol in self._asking)
-        for symbol, asking in self._asking.items() if known else ():
-            found, track = listings.get(symbol), asking.track
-            one = track.instrument
-            if found is None:
-                if track.state is not State.LIVE:
-                    asking.give_up("not listed", ts_recv, now)
-            elif found.price_decimals > one.price_decimals or found.size_decimals > one.size_decimals:
-                asking.give_up(f"needs {found.price_decimals} and {found.size_decimals} decimals", ts_recv, now)
+        known = any(asking.track.symbol in listings for asking in self._books)
+        for asking in self._books if known else ():
+            asking.listed(listings.get(asking.track.symbol), ts_recv, now)
         return self._take()
 
     def tick(self, ts_recv: int, now: int) -> Effects:
         """Let time pass; call a few times a second."""
         if self._open:
-            if reason := self._liveness.why_close(now):
+            if reason := self._liveness.why_close(now, len(self._books)):
                 self._close(reason)
             if ping := self._liveness.ping(now):
                 self._effects.send.append(ping)
-            for asking in self._asking.values():
+            places = self._venue.answers_at_once - sum(asking.under_way(now) for asking in self._books)
+            for asking in self._books:
                 asking.track.check(ts_recv, now)
-                self._ask(asking, ts_recv, now)
+                if asking.waiting or places > 0:
+                    places -= self._ask(asking, ts_recv, now)
         for track in self._rota.due(self.tracks, now):
             track.periodic(ts_recv)
         return self._take()
-
-    def _in_sequence(self, sequence: int | None, ts_recv: int) -> bool:
-        """Check the connection's own sequence; a jump costs every book of the connection."""
-        if sequence is None:
-            return True
-        last = self._sequence
-        if last is not None and sequence <= last:
-            return False
-        self._sequence = sequence
-        if last is not None and sequence != last + 1:
-            self._tally.gaps += 1
-            self._all_to(State.STALE, "connection gap", ts_recv)
-            self._close("connection gap")
-        return True
 
     def _drop(self, messages: list[Message]) -> None:
         """Count the events of a frame that came again."""
@@ -193,9 +200,11 @@ class Session:
             case BookUpdate():
                 self._book(message, ts_recv, now)
             case TradeUpdate():
-                asking = self._find(message.symbol)
+                asking = self._books.find(message.symbol)
                 if asking:
                     self._effects.moved = self._effects.moved or not message.history
+                    if not message.history:
+                        message.ts_event = plausible(message.ts_event, ts_recv)
                     asking.track.trade(message, ts_recv)
             case Control():
                 self._control(message, ts_recv, now)
@@ -205,14 +214,18 @@ class Session:
                 self._refuse(message, ts_recv)
 
     def _book(self, update: BookUpdate, ts_recv: int, now: int, *, fetched: bool = False) -> None:
-        asking = self._find(update.symbol)
+        asking = self._books.find(update.symbol)
         if asking is None:
             return
+        update.ts_event = ts_event = plausible(update.ts_event, ts_recv)
         if update.whole:
             self._effects.whole = True
         else:
             self._effects.moved = True
         asking.track.update(update, ts_recv, now, fetched=fetched)
+        if ts_event is not None and not update.whole:  # a whole book may be stamped with its last change
+            asking.track.judge_delay(self._skew.note(ts_event, ts_recv, now), ts_recv, now)
+            self._tally.skew_ns = self._skew.ns
         if update.whole and asking.track.state is State.LIVE:
             asking.answered()
         elif asking.track.held:
@@ -223,7 +236,7 @@ class Session:
         self._tally.decoded += 1
         self._tally.dropped["refused"] += 1
         self._tally.refused[refused.reason] += 1
-        asking = self._find(refused.symbol) if refused.symbol else None
+        asking = self._books.find(refused.symbol) if refused.symbol else None
         if asking is None or asking.track.state is not State.LIVE:
             return
         if refused.kind == "trade":
@@ -232,7 +245,7 @@ class Session:
             asking.track.lose(f"refused: {refused.reason}", ts_recv)
 
     def _control(self, control: Control, ts_recv: int, now: int) -> None:
-        concerned = [found for symbol in control.symbols if (found := self._find(symbol))]
+        concerned = [found for symbol in control.symbols if (found := self._books.find(symbol))]
         if control.sign is Sign.CLOSING:
             self._close(control.text or "the venue is closing the connection")
         elif control.sign is Sign.ACK:
@@ -243,17 +256,17 @@ class Session:
         elif control.sign is Sign.NACK:
             for asking in concerned:
                 asking.refused(control.text, ts_recv, now)
-            for asking in () if concerned else self._asking.values():
+            for asking in () if concerned else self._books:
                 asking.hasten(now)
         elif control.sign is Sign.STATE and control.state is not None:
             tracks = [asking.track for asking in concerned] if control.symbols else self.tracks
             for track in tracks:
                 track.halt(control.state, control.text, ts_recv)
 
-    def _ask(self, asking: Asking, ts_recv: int, now: int) -> None:
-        """Ask for a whole book that is wanted and due: by REST, or by subscribing again."""
+    def _ask(self, asking: Asking, ts_recv: int, now: int) -> bool:
+        """Ask for a whole book that is wanted and due, by REST or by subscribing again; tells whether it was."""
         if self._effects.close or not asking.ready(ts_recv, now):
-            return
+            return False
         track = asking.track
         self._tally.resyncs += 1
         if self._venue.rest_snapshot and asking.confirmed:
@@ -261,33 +274,13 @@ class Session:
         if track.deaf or not self._venue.rest_snapshot:
             track.deaf = False
             self._effects.send += self._venue.resubscribe(track.symbol)
+        return True
 
     def _all_to(self, state: State, reason: str, ts_recv: int) -> None:
         """Put every book that the venue has into a state."""
         for track in self.tracks:
             if track.state is not State.DELISTED:
                 track.set_state(state, reason, ts_recv)
-
-    def _scales(self, symbol: str) -> tuple[int, int] | None:
-        asking = self._find(symbol)
-        if asking is None:
-            return None
-        instrument = asking.track.instrument
-        return instrument.price_decimals, instrument.size_decimals
-
-    def _find(self, symbol: str) -> Asking | None:
-        """Give the book of a symbol; one that the listings have newly made gets its track."""
-        found = self._asking.get(symbol)
-        if found is not None:
-            return found
-        try:
-            instrument = self._listings[symbol]
-        except KeyError:
-            return None
-        track = Track(
-            self._venue.name, instrument, symbol, self._venue.rule(), self._venue.depth, self._emit, self._tally
-        )
-        return self._asking.setdefault(symbol, Asking(track, self._uniform))
 
     def _emit(self, event: Event) -> None:
         self._effects.events.append(event)

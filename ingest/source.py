@@ -5,24 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
 from time import perf_counter_ns
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from ingest.backoff import Backoff
+from ingest.breaker import Ending, ending_of
 from ingest.effects import Effects
 from ingest.notices import Notices
+from ingest.outside.source import Outside, retry_after
 from ingest.session import Session
-from ingest.venue import Listing, RestSnapshot, Venue
+from ingest.venue import RestSnapshot, Venue
 from thalweg import __version__
 from thalweg.clock import Clock
-from thalweg.errors import DecodeError
 from thalweg.events import Event
 from thalweg.latency import Rings
 from thalweg.settings import Settings
@@ -31,8 +30,8 @@ BATCH = 64  # frames read before others get a turn
 TICK_S = 0.1
 CLOSE_TIMEOUT_S = 0.3  # nobody reads what still comes, so the venue's goodbye may never be seen
 FETCHES = 2  # REST requests under way at once
-FETCH_TIMEOUT_S = 5.0  # without a byte
-BODY_MAX = 64 * 2**20  # bytes of a REST answer; the longest list of symbols is about a third of that
+POLL_S = 0.25  # between two looks at whether a venue that was down may be tried
+TOO_BIG = 2  # frames above our limit in a row: the next will be too, so the venue is left alone for longer
 STEADY_NS = 30_000_000_000  # a connection that lasted this long was a success
 LOG = logging.getLogger("thalweg.ingest")
 
@@ -49,15 +48,19 @@ class Feed:
         rings: Rings,
         clock: Clock,
         notices: Notices,
+        outside: Outside,
     ) -> None:
         """Connect later, in `run`; `put` takes events and the instant they were admitted."""
         self.opened_at: int | None = None
         self._over = asyncio.Event()
         self._url = venue.connect(settings.endpoint(venue.name, "ws", venue.ws))
-        self._rest = settings.endpoint(venue.name, "rest", venue.rest or "")
+        self._outside = outside
         self._venue, self._session, self._put = venue, session, put
         self._rings, self._clock, self._notices = rings, clock, notices
         self._backoff = Backoff(0.5, 30.0, random.random)
+        self._too_big, self._slow = 0, Backoff(15.0, 60.0, random.random)
+        self._heard = False
+        self._fetched: set[str] = set()  # symbols whose book is being fetched, or waits for it
         self._closing: asyncio.Future[str] | None = None
         self._outgoing: asyncio.Queue[str] = asyncio.Queue()
         self._fetching: asyncio.Queue[str] = asyncio.Queue()
@@ -70,26 +73,53 @@ class Feed:
     async def run(self) -> None:
         """Keep the connection up until stopped."""
         while not self._over.is_set():
-            began = self._clock.monotonic_ns()
-            reason = await self._connection()
+            if not await self._leave():
+                return
+            began, self._heard = self._clock.monotonic_ns(), False
+            ending, reason, after_s = await self._connection()
             self.opened_at = None
             if self._over.is_set():
                 return
-            self._do(self._session.disconnected(reason, self._clock.wall_ns()))
-            self._tell(f"{reason}; connecting again")
-            if self._clock.monotonic_ns() - began > STEADY_NS:
-                self._backoff.reset()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._backoff.next_s()):
-                    await self._over.wait()
+            self._gone(ending, reason, self._clock.monotonic_ns() - began)
+            await self._outside.ended(ending, reason, after_s, heard=self._heard)
+            if not self._outside.breaker.reason:
+                await self._rest((self._slow if self._too_big >= TOO_BIG else self._backoff).next_s())
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, but no longer than there is use for the connection."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
+
+    async def _leave(self) -> bool:
+        """Wait until the venue may be tried, which books of one that is down say; false when it no longer matters."""
+        while wait_s := await self._outside.leave_s():
+            breaker = self._outside.breaker
+            if breaker.reason:
+                self._do(self._session.waiting(breaker.reason, self._clock.wall_ns(), down=breaker.down))
+            await self._rest(min(wait_s, POLL_S) * (1 + random.random()) / 2)
+            if self._over.is_set():
+                return False
+        return True
+
+    def _gone(self, ending: Ending, reason: str, lasted_ns: int) -> None:
+        """Tell why a connection ended, or was not made."""
+        self._too_big = self._too_big + 1 if ending is Ending.TOO_BIG else 0
+        if self._too_big >= TOO_BIG:
+            reason = f"frames above {self._venue.max_frame >> 20} MiB"
+        self._do(self._session.disconnected(reason, self._clock.wall_ns(), down=ending is Ending.DOWN))
+        self._tell(f"{reason}; connecting again")
+        if lasted_ns > STEADY_NS:
+            self._backoff.reset()
+            self._slow.reset()
 
     def _tell(self, trouble: str) -> None:
         """Log a trouble, once for all sockets of the venue and all tries."""
         if self._notices.fresh(trouble, self._clock.monotonic_ns()):
             LOG.warning("%s: %s", self._venue.name, trouble)
 
-    async def _connection(self) -> str:
-        """Connect, serve until the end, and say why it ended."""
+    async def _connection(self) -> tuple[Ending, str, float | None]:
+        """Connect, serve until the end, and say why it ended and how long the venue wants to be left alone."""
         try:
             async with connect(
                 self._url,
@@ -101,15 +131,22 @@ class Feed:
                 additional_headers=dict(self._venue.headers),
             ) as socket:
                 return await self._serve(socket)
+        except InvalidStatus as error:
+            status, after_s = error.response.status_code, retry_after(error.response.headers.get("Retry-After"))
+            ending = ending_of(status, None)
+            if ending is Ending.REFUSED:
+                after_s = after_s or self._venue.back_off_s.get(status)
+            return ending, f"connection refused: HTTP {status}", after_s
         except (OSError, WebSocketException, TimeoutError) as error:
-            return f"connection failed: {str(error) or type(error).__name__}"
+            return Ending.LOST, f"connection failed: {str(error) or type(error).__name__}", None
 
-    async def _serve(self, socket: ClientConnection) -> str:
+    async def _serve(self, socket: ClientConnection) -> tuple[Ending, str, float | None]:
         """Run reader, sender, ticker and fetchers until the session wants to close or one of them fails."""
         self._outgoing, self._fetching = asyncio.Queue(), asyncio.Queue()
+        self._fetched.clear()
         self._closing = asyncio.get_running_loop().create_future()
         if self._over.is_set():  # stopped during the handshake
-            return "not needed any more"
+            return Ending.LOST, "not needed any more", None
         self.opened_at = self._clock.monotonic_ns()
         self._do(self._session.connected(self._clock.wall_ns(), self._clock.monotonic_ns()))
         jobs = [self._read(socket), self._send(socket), self._tick()]
@@ -124,12 +161,14 @@ class Feed:
                 task.cancel()
             ended = await asyncio.gather(*tasks, return_exceptions=True)
         if self._closing.done():
-            return self._closing.result()
+            return Ending.LOST, self._closing.result(), None
         failures = [error for error in ended if isinstance(error, Exception)]
         for error in failures:
             if not isinstance(error, OSError | WebSocketException):
                 raise error
-        return f"connection lost: {failures[0]}" if failures else "connection ended"
+        if not failures:
+            return Ending.LOST, "connection ended", None
+        return ending_of(None, _close_code(failures[0])), f"connection lost: {failures[0]}", None
 
     async def _read(self, socket: ClientConnection) -> None:
         """Take frames as they come; others get a turn whenever none waits, and after every `BATCH`."""
@@ -163,7 +202,9 @@ class Feed:
         for text in effects.send:
             self._outgoing.put_nowait(text)
         for symbol in effects.fetch:
-            self._fetching.put_nowait(symbol)
+            if symbol not in self._fetched:
+                self._fetched.add(symbol)
+                self._fetching.put_nowait(symbol)
         if effects.close:
             self._close(effects.close)
 
@@ -181,56 +222,34 @@ class Feed:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
+            if not self._heard and self._session.heard:
+                self._heard = True
+                self._outside.heard()
             self._do(self._session.tick(self._clock.wall_ns(), self._clock.monotonic_ns()))
 
     async def _fetch(self, rest: RestSnapshot) -> None:
         """Fetch whole books one after the other."""
         while True:
             symbol = await self._fetching.get()
-            status, body, after_s = await asyncio.to_thread(http_get, rest.url(self._rest, symbol))
+            answer = await self._outside.get(rest.url(self._outside.rest, symbol), rest.weight)
             ts_recv, now = self._clock.wall_ns(), self._clock.monotonic_ns()
-            if status == 200:
+            self._fetched.discard(symbol)
+            if answer.status == 200:
                 start = perf_counter_ns()
-                effects = self._session.book_fetched(symbol, body, ts_recv, now)
+                effects = self._session.book_fetched(symbol, answer.body, ts_recv, now)
                 self._rings["engine_snapshot"].add(perf_counter_ns() - start)
+            elif rest.unknown(answer.status, answer.body):
+                effects = self._session.unlisted(symbol, ts_recv, now)
             else:
-                self._tell(f"fetching {symbol} gave {status or body.decode()}; trying again")
-                effects = self._session.fetch_failed(symbol, after_s, now)
+                reason = f"HTTP {answer.status}" if answer.status else answer.body.decode()
+                self._tell(f"fetching {symbol} gave {reason}; trying again")
+                effects = self._session.fetch_failed(symbol, answer.after_s, ts_recv, now, reason)
             self._do(effects)
 
 
-def http_get(url: str) -> tuple[int, bytes, float | None]:
-    """Give status, body and the seconds a Retry-After asks for; status 0 and a reason when there was no answer.
-
-    Blocks; call it in a thread.
-    """
-    request = urllib.request.Request(url, headers={"User-Agent": f"thalweg/{__version__}"})  # noqa: S310 - settings allow http(s) alone
-    try:
-        with urllib.request.urlopen(request, timeout=FETCH_TIMEOUT_S) as answer:  # noqa: S310 - as above
-            body: bytes = answer.read(BODY_MAX + 1)
-            return (answer.status, body, None) if len(body) <= BODY_MAX else (0, b"answer too long", None)
-    except urllib.error.HTTPError as error:
-        after = error.headers.get("Retry-After", "")
-        return error.code, b"", float(after) if after.isdigit() else None
-    except (OSError, ValueError) as error:
-        return 0, str(error).encode(), None
-
-
-async def fetch_listings(settings: Settings, venue: Venue) -> dict[str, Listing]:
-    """Give the venue's list of symbols; empty, and said, when it can't be had."""
-    metadata = venue.metadata
-    rest = settings.endpoint(venue.name, "rest", venue.rest or "")
-    if metadata is None or not rest:
-        return {}
-
-    def fetch() -> dict[str, Listing]:
-        status, body, _ = http_get(metadata.url(rest))
-        if status != 200:
-            raise DecodeError(f"status {status}" if status else body.decode()[:80])
-        return metadata.decode(body)
-
-    try:
-        return await asyncio.to_thread(fetch)
-    except DecodeError as error:
-        LOG.warning("%s: the list of symbols can't be had (%s); symbols are not checked", venue.name, error)
-        return {}
+def _close_code(error: Exception) -> int | None:
+    """Give the close code of an ended connection: the one we sent, if we were first."""
+    if not isinstance(error, ConnectionClosed):
+        return None
+    told = error.rcvd if error.rcvd_then_sent or error.sent is None else error.sent
+    return told.code if told is not None else None

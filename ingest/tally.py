@@ -31,6 +31,7 @@ class Tally:
     reconnects: int = 0
     checksums_ok: int = 0
     checksums_bad: int = 0
+    skew_ns: int | None = None  # the venue's clock against ours, with the fastest way in it
     made: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(MADE, 0)))
     dropped: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(DROPPED, 0)))
     refused: Counter[str] = field(default_factory=Counter)
@@ -61,4 +62,5 @@ class Tally:
             "checksums_bad": self.checksums_bad,
             "resyncs": self.resyncs,
             "reconnects": self.reconnects,
+            "skew_ns": self.skew_ns,
         }

@@ -7,25 +7,25 @@ Monotonic instants are called `now`, wall instants `ts_recv`.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 import numpy as np
 
 from ingest.cadence import Cadence
-from ingest.misses import Misses
-from ingest.sequence import Rule, Verdict
+from ingest.crossing import Crossing
+from ingest.delay import Lateness
+from ingest.holding import Holding
+from ingest.sequence import Proof, Rule, Verdict
 from ingest.tally import Tally
 from ingest.tape import Tape
+from ingest.trust import Trust
 from ingest.venue import BookUpdate, TradeUpdate
 from thalweg.book import Book
 from thalweg.events import Delta, Event, Flag, Made, Snapshot, State, Status, Trade
 from thalweg.fixed import Levels
 from thalweg.instruments import Instrument
 
-HELD_MAX = 2_000  # updates waiting for a whole book: 200 s at ten a second; more means it never comes
 BEHIND_MAX = 3  # fetched books in a row that are older than ours
-CROSSED_NS = 1_000_000_000  # a book crossed for longer is wrong, not mid-batch
 
 _DROPS = {
     Verdict.BEFORE_SNAPSHOT: "before_snapshot",
@@ -52,19 +52,14 @@ class Track:
         self.instrument, self.symbol, self.depth = instrument, symbol, depth
         self.book = Book()
         self.state, self.flags, self.reason, self.since = State.CONNECTING, Flag(0), "starting", 0
-        self.wants_book = False
-        self.probing = False
-        self.deaf = False
-        self.touched = False
-        self._granted = False
-        self._behind = 0
+        self.wants_book = self.probing = self.deaf = self.touched = False
+        self._granted, self._behind = False, 0
         self._venue, self._rule, self._emit, self._tally = venue, rule, emit, tally
-        self._held: deque[tuple[BookUpdate, int]] = deque()
+        self._held = Holding()
         self._position: tuple[int | None, int | None, int | None] = (None, None, None)
         self._cadence = Cadence()
         self.tape = Tape()
-        self._crossed_at: int | None = None
-        self._misses = Misses()
+        self._crossing, self._trust, self._lateness = Crossing(), Trust(), Lateness()
 
     @property
     def held(self) -> int:
@@ -117,22 +112,17 @@ class Track:
             self.lose("silent", ts_recv)
 
     def _hold(self, update: BookUpdate, ts_recv: int) -> None:
-        """Keep an update for the splice; too many mean that the whole book does not come."""
-        if len(self._held) >= HELD_MAX:
-            self._drop_held("not_live")
+        """Keep an update for the splice; too many mean that the whole book does not come: start with this one."""
+        if self._held.full:
+            self._tally.dropped["not_live"] += self._held.drop()
             self._rule.reset()
             self._rule.admit(update)
-        self._held.append((update, ts_recv))
+        self._held.add(update, ts_recv)
 
     def _release(self, now: int) -> None:
         """Take the held updates after the whole book, in order."""
-        while self._held:
-            update, ts_recv = self._held.popleft()
-            self._take(update, ts_recv, now)
-
-    def _drop_held(self, reason: str) -> None:
-        self._tally.dropped[reason] += len(self._held)
-        self._held.clear()
+        while (held := self._held.take()) is not None:
+            self._take(*held, now)
 
     def _apply(self, update: BookUpdate, ts_recv: int, now: int) -> None:
         """Put an admitted update into the book, verify it and emit it."""
@@ -161,19 +151,17 @@ class Track:
 
     def _verified(self, update: BookUpdate, ts_recv: int, now: int) -> bool:
         """Check the book against the venue's word; a miss makes it stale, too many make it unverified."""
-        said = self._rule.verify(update, self.book)
-        if said is None:
-            return True
-        if said:
-            self._tally.checksums_ok += 1
-            return True
-        self._tally.checksums_bad += 1
-        if self.flags & Flag.UNVERIFIED:
-            return True
-        if self._misses.too_many(now):
-            self.flags |= Flag.UNVERIFIED
-        self.lose("checksum", ts_recv)
-        return False
+        proof = self._rule.verify(update, self.book)
+        self._tally.checksums_ok += proof is Proof.GOOD
+        self._tally.checksums_bad += proof is Proof.BAD
+        costs = self._trust.weigh(proof, now)
+        if self._trust.doubted != bool(self.flags & Flag.UNVERIFIED):
+            self.flags ^= Flag.UNVERIFIED
+            if self.state is State.LIVE and not costs:
+                self._emit_status(ts_recv)
+        if costs:
+            self.lose("checksum", ts_recv)
+        return not costs
 
     def _go_live(self, ts_recv: int) -> None:
         """Emit the whole book that was just applied, and the state it brings."""
@@ -188,10 +176,21 @@ class Track:
 
     def _watch_cross(self, ts_recv: int, now: int) -> None:
         """Flag a crossed book at once; one that stays crossed has lost something."""
-        crossed = self.book.crossed
-        if crossed != (self._crossed_at is not None):
+        if self._crossing.note(self.book.crossed, now):
             self.flags ^= Flag.CROSSED
-            self._crossed_at = now if crossed else None
+            self._emit_status(ts_recv)
+        elif self._crossing.wrong(now):
+            self.lose("crossed", ts_recv)
+
+    def judge_delay(self, behind_ns: int, ts_recv: int, now: int) -> None:
+        """Flag a live book whose news have come late for a while, until they come in time."""
+        if self.state is State.LIVE and self._lateness.note(behind_ns, now):
+            self._flag_late(ts_recv)
+
+    def _flag_late(self, ts_recv: int) -> None:
+        """Set or clear the flag, by silence and by delay."""
+        if (self.probing or self._lateness.late) != bool(self.flags & Flag.LATE):
+            self.flags ^= Flag.LATE
             self._emit_status(ts_recv)
 
     def trade(self, trade: TradeUpdate, ts_recv: int) -> None:
@@ -222,16 +221,23 @@ class Track:
         self.set_state(State.STALE, reason, ts_recv)
         self.wants_book = True
 
+    def explain(self, reason: str, ts_recv: int) -> None:
+        """Say why a book that is not live still is not."""
+        if reason and self.state in (State.STALE, State.SYNCING, State.CONNECTING) and reason != self.reason:
+            self.reason = reason
+            self._emit_status(ts_recv)
+
     def set_state(self, state: State, reason: str, ts_recv: int) -> None:
         """Leave live, or change how; the book is forgotten and the change is told in the stream."""
         self._rule.reset()
-        self._drop_held("not_live")
+        self._tally.dropped["not_live"] += self._held.drop()
         self.book.clear()
         self._cadence.pause()
         self.probing = False
         self._position = (None, None, None)
         self.flags &= Flag.UNVERIFIED
-        self._crossed_at = None
+        self._crossing.reset()
+        self._lateness = Lateness()
         if (state, reason) != (self.state, self.reason):
             self.state, self.reason, self.since = state, reason, ts_recv
             self._emit_status(ts_recv)
@@ -247,25 +253,18 @@ class Track:
         """Judge by the clock: crossed for too long, or silent against its habit (late, and a probe)."""
         if self.state is not State.LIVE:
             return
-        if self._crossed_at is not None and now - self._crossed_at > CROSSED_NS:
+        if self._crossing.wrong(now):
             self.lose("crossed", ts_recv)
         elif not self.probing and self._cadence.late(now):
             self.probing = self.wants_book = True
-            self.flags |= Flag.LATE
-            self._emit_status(ts_recv)
+            self._flag_late(ts_recv)
 
     def _awake(self, ts_recv: int, now: int) -> None:
         """Note a sign of life of the book."""
         self._cadence.beat(now)
         if self.probing:
-            self.flags &= ~Flag.LATE
             self.probing = self.wants_book = False
-            self._emit_status(ts_recv)
-
-    def forgive(self) -> None:
-        """Trust checksums again, on a new connection."""
-        self.flags &= ~Flag.UNVERIFIED
-        self._misses.forgive()
+            self._flag_late(ts_recv)
 
     def periodic(self, ts_recv: int) -> None:
         """Emit the whole book as it stands, so that late readers can join; only of a live book."""

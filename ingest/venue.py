@@ -149,25 +149,46 @@ class Keepalive:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """A bucket of `most` that fills up once in `window_s`: no window sees more than twice as much."""
+
+    most: int
+    window_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class RestSnapshot:
     """A venue whose whole books come by REST.
 
     `url(rest base, symbol)`; `symbol(url)` gives it back, `None` for other URLs; `decode(body, symbol, scales)`
-    raises DecodeError.
+    raises DecodeError; `unknown(status, body)` tells whether a refusal means that there is no such symbol. `weight` is
+    what one request takes of the venue's `rest_limit`.
     """
 
     url: Callable[[str, str], str]
     symbol: Callable[[str], str | None]
     decode: Callable[[bytes, str, Scales], BookUpdate]
+    unknown: Callable[[int, bytes], bool] = lambda status, body: False
+    weight: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """A venue's list of symbols: `url(rest base)`, `matches(url)`, `decode(body)` by symbol, raising DecodeError."""
+    """A venue's list of symbols: `url(rest base)`, `matches(url)`, `decode(body)` by symbol, raising DecodeError.
+
+    `weight` is what one request takes of the venue's `rest_limit`.
+    """
 
     url: Callable[[str], str]
     matches: Callable[[str], bool]
     decode: Callable[[bytes], dict[str, Listing]]
+    weight: int = 1
+
+
+PATIENCE_S = 8.0  # in which a question is to be on its way: it is asked again after ten
+RESUBSCRIPTION_FRAMES = 3
+BACK_OFF_S: Mapping[int, float] = {429: 60.0, 418: 120.0, 403: 120.0}
+"""How long a refused request means silence, by its status, where the venue does not say; a ban is two minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +199,8 @@ class Venue:
     `resubscribe(symbol)` the frames that bring a fresh whole book of one symbol on the same socket (empty where
     `rest_snapshot` does that); `decode(frame, scales)` raises DecodeError. `pace_s` is the least time between frames
     we send; `max_age_s` how long a connection may live. `depth` is the book depth subscribed to, `None` for all.
+    `rest_limit` and `connect_limit` are the requests (by weight) and connections that all workers of one address may
+    make; `back_off_s` how long a refusal means silence, by HTTP status, where the venue does not say.
     """
 
     name: str
@@ -197,3 +220,11 @@ class Venue:
     max_age_s: float | None = None
     max_frame: int = 16 * 2**20
     headers: Mapping[str, str] = field(default_factory=dict)
+    rest_limit: Limit = Limit(5, 1.0)
+    connect_limit: Limit = Limit(10, 10.0)
+    back_off_s: Mapping[int, float] = field(default_factory=lambda: BACK_OFF_S)
+
+    @property
+    def answers_at_once(self) -> int:
+        """How many books may be asked for again at once on one socket, so that all are sent for in time."""
+        return max(2, int(PATIENCE_S / (RESUBSCRIPTION_FRAMES * self.pace_s)))

@@ -9,6 +9,7 @@
 | `THALWEG_RETENTION_S` | 120 | seconds of history kept in every stream |
 | `THALWEG_SNAPSHOT_S` | 30, at most half the retention | at most this long between in-stream snapshots of a live book |
 | `THALWEG_STREAM_CAP` | 200000 | entries of one stream, whatever the retention |
+| `THALWEG_EGRESS` | `local` | a name of the address that venues see; workers that share it share their budgets |
 | `THALWEG_<VENUE>_WS`, `THALWEG_<VENUE>_REST` | the venue's own | where the venue is (simulator, proxy) |
 | `THALWEG_HOST`, `THALWEG_PORT` | 127.0.0.1, 8080 | where the gateway listens |
 | `THALWEG_ORIGINS` | the page's own | comma-separated origins that may open a WebSocket |
@@ -25,7 +26,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from thalweg.errors import SettingsError
-from thalweg.instruments import Instruments, load_instruments
+from thalweg.instruments import SYMBOL, Instruments, load_instruments
 
 PREFIX = "THALWEG_"
 
@@ -45,6 +46,7 @@ class Settings:
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     report: Path | None = None
     log: str = "text"
+    egress: str = "local"
     endpoints: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def endpoint(self, venue: str, kind: str, default: str) -> str:
@@ -84,8 +86,16 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         hosts=tuple(_names(get(PREFIX + "HOSTS")) or ("127.0.0.1", "localhost", "[::1]")),
         report=Path(report) if report else None,
         log=log,
+        egress=_egress(get(PREFIX + "EGRESS") or "local"),
         endpoints=_endpoints(environ),
     )
+
+
+def _egress(text: str) -> str:
+    """Check a name that becomes part of a key."""
+    if not SYMBOL.fullmatch(text):
+        raise SettingsError(f"{PREFIX}EGRESS must be a short plain name, not {text[:40]!r}")
+    return text
 
 
 def _names(text: str | None) -> list[str] | None:

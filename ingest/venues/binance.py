@@ -35,6 +35,7 @@ from ingest.venue import (
     Decoded,
     Ignored,
     Keepalive,
+    Limit,
     Listing,
     Message,
     Metadata,
@@ -53,7 +54,12 @@ WS = "wss://data-stream.binance.vision"
 REST = "https://data-api.binance.vision"
 DEPTH_PATH = "/api/v3/depth"
 INFO_PATH = "/api/v3/exchangeInfo"
-SNAPSHOT_DEPTH = 1000  # levels a side, weight 50; with 100 the price left the window within 90 s
+SNAPSHOT_DEPTH = 1000  # levels a side; with 100 the price left the window within 90 s
+DEPTH_WEIGHT = 50  # of a request for 501 to 1,000 levels
+INFO_WEIGHT = 20
+REST_LIMIT = Limit(1_400, 20.0)  # the venue allows 6,000 a minute: 4,200 and a full bucket are less
+CONNECT_LIMIT = Limit(60, 100.0)  # it allows 300 in five minutes: 180 and a full bucket are less
+UNKNOWN_SYMBOL = -1121  # the code of a refusal, with HTTP status 400
 PACE_S = 0.3  # the venue closes at more than 5 messages a second, its own pings' answers included
 MAX_AGE_S = 23.5 * 3600  # the venue ends every connection at 24 h
 ALIVE = '{"method":"LIST_SUBSCRIPTIONS","id":1}'  # streams may be quiet and pings are not seen here; this is answered
@@ -198,6 +204,14 @@ def decode_snapshot(body: bytes, symbol: str, scales: Scales) -> BookUpdate:
     return found
 
 
+def is_unknown(status: int, body: bytes) -> bool:
+    """Tell whether a refused depth request says that there is no such symbol."""
+    try:
+        return status == 400 and parse_object(body).get("code") == UNKNOWN_SYMBOL
+    except DecodeError:
+        return False
+
+
 def decode_listings(body: bytes) -> dict[str, Listing]:
     """Turn exchangeInfo into listings; a symbol whose entry can't be read counts as not listed.
 
@@ -224,16 +238,21 @@ VENUE = Venue(
     rest=REST,
     capability=Capability("sequence", None),
     depth=None,
-    keepalive=Keepalive(silence_s=8, ping=ALIVE, every_s=3),
+    keepalive=Keepalive(silence_s=4.8, ping=ALIVE, every_s=1.5),
     connect=connect,
     subscribe=subscribe,
     resubscribe=resubscribe,
     decode=decode,
     rule=Spliced,
-    rest_snapshot=RestSnapshot(snapshot_url, snapshot_symbol, decode_snapshot),
+    rest_snapshot=RestSnapshot(snapshot_url, snapshot_symbol, decode_snapshot, is_unknown, DEPTH_WEIGHT),
     metadata=Metadata(
-        lambda base: base + INFO_PATH, lambda url: split_url(url)[0].endswith(INFO_PATH), decode_listings
+        lambda base: base + INFO_PATH,
+        lambda url: split_url(url)[0].endswith(INFO_PATH),
+        decode_listings,
+        INFO_WEIGHT,
     ),
     pace_s=PACE_S,
     max_age_s=MAX_AGE_S,
+    rest_limit=REST_LIMIT,
+    connect_limit=CONNECT_LIMIT,
 )

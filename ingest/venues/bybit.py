@@ -36,6 +36,7 @@ from ingest.venue import (
     Decoded,
     Ignored,
     Keepalive,
+    Limit,
     Listing,
     Message,
     Metadata,
@@ -50,6 +51,9 @@ DEPTH = 200  # levels a side, every 100 ms; 1000 come half as often
 BOOK_DEPTHS = ("50", "200", "1000")  # `orderbook.1` is another thing: whole best prices, told again when quiet
 INFO_PATH = "/v5/market/instruments-info"
 PACE_S = 0.05  # 20 requests a second; bursts of 200 were taken
+REST_LIMIT = Limit(30, 1.0)  # requests; the venue allows 600 in 5 s
+CONNECT_LIMIT = Limit(100, 100.0)  # it allows 500 in five minutes: 300 and a full bucket are less
+BACK_OFF_S = {403: 600.0, 429: 60.0}  # "access too frequent" is to be left alone for ten minutes
 TAKERS = {"Buy": Taker.BUY, "Sell": Taker.SELL}
 WHOLE = {"snapshot": True, "delta": False}
 BOOK = Template(
@@ -203,7 +207,7 @@ VENUE = Venue(
     rest="https://api.bybit.com",
     capability=Capability("sequence", None),
     depth=DEPTH,
-    keepalive=Keepalive(silence_s=8, ping='{"op":"ping"}', every_s=3),
+    keepalive=Keepalive(silence_s=4.8, ping='{"op":"ping"}', every_s=1.5),
     connect=connect,
     subscribe=subscribe,
     resubscribe=resubscribe,
@@ -211,4 +215,7 @@ VENUE = Venue(
     rule=Step,
     metadata=Metadata(lambda base: f"{base}{INFO_PATH}?category=spot", _is_listings, decode_listings),
     pace_s=PACE_S,
+    rest_limit=REST_LIMIT,
+    connect_limit=CONNECT_LIMIT,
+    back_off_s=BACK_OFF_S,
 )

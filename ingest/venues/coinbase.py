@@ -34,6 +34,7 @@ from ingest.venue import (
     Decoded,
     Ignored,
     Keepalive,
+    Limit,
     Listing,
     Message,
     Metadata,
@@ -46,6 +47,8 @@ from thalweg.scan import INTEGER, LIST, TEXT, UPDATES
 
 INFO_PATH = "/api/v3/brokerage/market/products"
 PACE_S = 0.15  # 8 requests a second without a key
+REST_LIMIT = Limit(5, 1.0)  # requests; about 10 a second are allowed without a key
+CONNECT_LIMIT = Limit(12, 3.0)  # the venue allows 8 a second
 MAX_FRAME = 16 * 2**20  # bytes; the whole book of BTC-USD has 5 MB
 TAKERS = {"BUY": Taker.SELL, "SELL": Taker.BUY}  # `side` is the maker's: a resting buy is hit by a taker who sells
 WHOLE = {"snapshot": True, "update": False}
@@ -195,7 +198,7 @@ VENUE = Venue(
     rest="https://api.coinbase.com",
     capability=Capability("connection", None, scope="connection"),
     depth=None,
-    keepalive=Keepalive(silence_s=10),
+    keepalive=Keepalive(silence_s=4.8),
     connect=connect,
     subscribe=subscribe,
     resubscribe=resubscribe,
@@ -208,4 +211,6 @@ VENUE = Venue(
     ),
     pace_s=PACE_S,
     max_frame=MAX_FRAME,
+    rest_limit=REST_LIMIT,
+    connect_limit=CONNECT_LIMIT,
 )

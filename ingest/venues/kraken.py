@@ -32,6 +32,7 @@ from ingest.venue import (
     Decoded,
     Ignored,
     Keepalive,
+    Limit,
     Message,
     Scales,
     Sign,
@@ -47,13 +48,14 @@ DEPTHS = (10, 25, 100, 500, 1000)  # what the venue offers; a book that is not a
 CHECKED = 10  # levels a side in the checksum
 AGAIN = 2  # `req_id` of asking for trades that we may have: its answer is not news, whatever its words
 PACE_S = 0.5  # the limit is not published; about one request a second is known to be well
+CONNECT_LIMIT = Limit(40, 300.0)  # about 150 in ten minutes are said to be allowed: 80 and a full bucket are less
 TAKERS = {"buy": Taker.BUY, "sell": Taker.SELL}
 WHOLE = {"snapshot": True, "update": False}
 SYSTEM = {"online": True, "cancel_only": False, "maintenance": False, "post_only": False}  # whether trades happen
 BOOK = Template(
     {"channel": TEXT, "type": TEXT, "data": LIST},
     {"symbol": TEXT, "bids": BID_OBJECTS, "asks": ASK_OBJECTS, "checksum": INTEGER, "timestamp": TEXT},
-    optional={"timestamp"},
+    optional={"timestamp", "checksum"},
 )
 # The digits as they came are what the checksum is over, and a float would lose them. NaN is no number: refused as one.
 _JSON = json.JSONDecoder(parse_float=str, parse_constant=str)
@@ -103,7 +105,7 @@ def _scan(frame: bytes, scales: Scales) -> Decoded:
     ts_event = from_rfc3339(hit.text(instant)) if instant[0] >= 0 else None
     message = read_book(scales, hit.text(symbol), hit, whole=whole, ts_event=ts_event)
     if isinstance(message, BookUpdate):
-        _complete(message, checksum[0], hit.shift())
+        _complete(message, checksum[0] if checksum[0] >= 0 else None, hit.shift())
     return Decoded([message])
 
 
@@ -131,11 +133,11 @@ def _book(entry: Object, whole: bool, scales: Scales) -> Message:
     levels = Written(_pairs(entry, "bids"), _pairs(entry, "asks"))
     message = read_book(scales, symbol, levels, whole=whole, ts_event=_instant(entry))
     if isinstance(message, BookUpdate):
-        _complete(message, take_integer(entry, "checksum"), levels.shift())
+        _complete(message, take_integer(entry, "checksum") if "checksum" in entry else None, levels.shift())
     return message
 
 
-def _complete(message: BookUpdate, checksum: int, shift: tuple[int, int]) -> None:
+def _complete(message: BookUpdate, checksum: int | None, shift: tuple[int, int]) -> None:
     message.checksum, message.shift = checksum, shift
     if message.whole:
         longest = max(len(message.bids), len(message.asks))
@@ -205,11 +207,12 @@ VENUE = Venue(
     rest=None,
     capability=Capability("checksum", CHECKED),
     depth=DEPTH,
-    keepalive=Keepalive(silence_s=5, ping='{"method":"ping"}', every_s=30),
+    keepalive=Keepalive(silence_s=4.8, ping='{"method":"ping"}', every_s=30),
     connect=connect,
     subscribe=subscribe,
     resubscribe=resubscribe,
     decode=decode,
     rule=lambda: Summed(checksum),
     pace_s=PACE_S,
+    connect_limit=CONNECT_LIMIT,
 )

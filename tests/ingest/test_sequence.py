@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from ingest.sequence import Rule, Spliced, Step, Summed, Unchecked, Verdict
+from ingest.sequence import Proof, Rule, Spliced, Step, Summed, Unchecked, Verdict
 from ingest.venue import BookUpdate
 from thalweg.book import Book
 from thalweg.fixed import Levels
@@ -127,7 +127,7 @@ def test_spliced_forgets_what_it_held_and_what_it_has() -> None:
 def test_unchecked_waits_for_a_whole_book_and_takes_all_after_it() -> None:
     rule = Unchecked()
     assert verdicts(rule, delta(), whole(), delta(), delta(), whole()) == [NOT_LIVE, APPLY, APPLY, APPLY, APPLY]
-    assert rule.verify(whole(), Book()) is None
+    assert rule.verify(whole(), Book()) is Proof.UNCLAIMED
     rule.reset()
     assert verdicts(rule, delta()) == [NOT_LIVE]
 
@@ -152,8 +152,10 @@ def test_summed_learns_the_places_from_the_whole_book_and_keeps_the_most() -> No
         update = BookUpdate("X", is_whole, levels({}), levels({}), checksum=said, shift=shift)
         assert rule.admit(update) is APPLY
         found.append(rule.verify(update, Book()))
-    assert found == [True, False, True, None, True]
-    assert asked == [(-7, -1), (-7, 0), (-6, 0), (-8, -8)]
+    assert found == [Proof.GOOD, Proof.BAD, Proof.GOOD, Proof.WITHDRAWN, Proof.GOOD]
+    zero = BookUpdate("X", False, levels({}), levels({}), checksum=0, shift=(-8, -8))
+    assert rule.verify(zero, Book()) is Proof.WITHDRAWN
+    assert asked == [(-7, -1), (-7, 0), (-6, 0), (-8, -8), (-8, -8)]
     rule.reset()
     assert verdicts(rule, delta()) == [NOT_LIVE]
 
@@ -286,7 +288,7 @@ def test_summed_finds_a_loss_as_soon_as_the_top_differs_from_the_truth() -> None
             assert venue.rule.admit(update) is APPLY
             (book.load if update.whole else book.apply)(update.bids, update.asks)
             same = bool(np.array_equal(book.bids(3), truth.bids(3)))
-            live = venue.rule.verify(update, book) is True
+            live = venue.rule.verify(update, book) is Proof.GOOD
             assert live == same, f"seed {seed}"
             misses += not same
     assert misses > 50

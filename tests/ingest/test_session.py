@@ -103,10 +103,11 @@ def test_a_fetch_that_fails_is_tried_again_not_before_the_venue_allows() -> None
     desk.connect()
     desk.frame(ACK)
     desk.wait(2)
-    desk.do(desk.session.fetch_failed("BTC", 5.0, desk.now))
+    desk.do(desk.session.fetch_failed("BTC", 5.0, desk.now, desk.now, "HTTP 429"))
+    assert desk.session.tracks[0].reason == "HTTP 429"
     desk.wait(4.5)
     assert desk.fetched == ["BTC"]
-    desk.wait(1)
+    desk.wait(2)
     assert desk.fetched == ["BTC", "BTC"]
 
 

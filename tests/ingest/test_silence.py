@@ -25,11 +25,11 @@ def alive(desk: Desk, seconds: int) -> list[str]:
 def test_a_busy_book_that_falls_silent_is_late_then_stale() -> None:
     desk = live(Desk())
     busy(desk)
-    assert alive(desk, 4) == []
+    assert alive(desk, 3) == []
     assert alive(desk, 2) == ["live"]
     assert desk.session.tracks[0].flags & Flag.LATE
     assert desk.sent[-1] == "resubscribe BTC"
-    assert alive(desk, 11) == ["stale"]
+    assert alive(desk, 6) == ["stale"]
 
 
 def test_an_answered_probe_clears_late() -> None:
@@ -45,7 +45,7 @@ def test_a_fetched_probe_tells_quiet_from_deaf() -> None:
     busy(desk)
     alive(desk, 6)
     assert kinds(desk.answer(whole(51))) == ["live"]
-    assert alive(desk, 20)[:1] == ["live"]
+    assert alive(desk, 14)[:1] == ["live"]
     fetched = len(desk.fetched)
     assert kinds(desk.answer(whole(60))) == ["stale"]
     desk.wait(1.5)

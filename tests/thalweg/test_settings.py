@@ -39,7 +39,7 @@ ALL = [
     "THALWEG_SNAPSHOT_S",
 ]
 ALL += ["THALWEG_STREAM_CAP", "THALWEG_HOST", "THALWEG_PORT", "THALWEG_ORIGINS", "THALWEG_HOSTS", "THALWEG_REPORT"]
-ALL += ["THALWEG_LOG", "THALWEG_KRAKEN_WS"]
+ALL += ["THALWEG_LOG", "THALWEG_EGRESS", "THALWEG_KRAKEN_WS"]
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -69,6 +69,7 @@ def test_an_empty_variable_says_nothing(name: str) -> None:
         ("THALWEG_REPORT", "out/report.json", "report", Path("out/report.json")),
         ("THALWEG_LOG", "json", "log", "json"),
         ("THALWEG_LOG", "text", "log", "text"),
+        ("THALWEG_EGRESS", "203.0.113.7", "egress", "203.0.113.7"),
     ],
 )
 def test_a_variable_sets_its_field(name: str, text: str, field: str, value: object) -> None:

@@ -116,7 +116,7 @@ class Recorder:
 
     async def _fetch(self, number: int, symbols: Sequence[str]) -> None:
         """Fetch every symbol's whole book once, as the worker does after it has subscribed."""
-        from ingest.source import http_get
+        from ingest.outside.source import http_get
 
         rest = self.venue.rest_snapshot
         await asyncio.sleep(SPLICE_S)

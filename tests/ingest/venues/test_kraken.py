@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ingest.sequence import Verdict
+from ingest.sequence import Proof, Verdict
 from ingest.venue import BookUpdate, Control, Ignored, Refused, Sign, TradeUpdate
 from ingest.venues.kraken import VENUE, checksum
 from tests.ingest.venues.shapes import book, decoded, frames, scales
@@ -58,7 +58,7 @@ def test_the_published_checksum_and_its_follow_ups_hold_in_any_units(units: tupl
     for update in updates(units):
         assert rule.admit(update) is Verdict.APPLY
         (held.load if update.whole else held.apply)(update.bids, update.asks)
-        assert rule.verify(update, held) is True
+        assert rule.verify(update, held) is Proof.GOOD
 
 
 def test_a_lost_update_fails_the_next_checksum() -> None:
@@ -68,7 +68,7 @@ def test_a_lost_update_fails_the_next_checksum() -> None:
     held.load(whole.bids, whole.asks)
     rule.admit(last)
     held.apply(last.bids, last.asks)
-    assert rule.verify(last, held) is False
+    assert rule.verify(last, held) is Proof.BAD
 
 
 def test_a_thin_book_has_fewer_digits_and_an_empty_one_none() -> None:

@@ -1,0 +1,75 @@
+"""How old what a venue tells is: measured against the least delay lately, which holds the skew of the two clocks.
+
+A delay is our wall instant less the venue's stamp. It may be below zero, and is never clamped: then the venue's clock
+is ahead. Its minimum over some minutes is the skew, with the fastest way in it. When either clock is set, delays jump
+as no line of frames can, and the minimum starts anew.
+"""
+
+from __future__ import annotations
+
+HALF_NS = 300_000_000_000  # the minimum is of one to two halves
+STEP_NS = 1_000_000_000  # of a clock; corrections by and by are slower
+LATE_NS = 2_000_000_000  # above the skew
+CLEAR_NS = 1_000_000_000  # below this it is in time again
+SUSTAINED_NS = 1_000_000_000
+DAY_NS = 86_400_000_000_000
+
+
+class Skew:
+    """The least delay of one connection lately; monotonic instants are `now`."""
+
+    __slots__ = ("_before", "_event", "_least", "_offset", "_since")
+
+    def __init__(self) -> None:
+        """Know nothing."""
+        self._before: int | None = None
+        self._least: int | None = None
+        self._event = self._since = 0
+        self._offset: int | None = None
+
+    @property
+    def ns(self) -> int | None:
+        """The skew; `None` before the first delay."""
+        known = [one for one in (self._before, self._least) if one is not None]
+        return min(known, default=None)
+
+    def note(self, ts_event: int, ts_recv: int, now: int) -> int:
+        """Take the stamp and the arrival of news, and give by how much later than usual they came."""
+        delay, offset = ts_recv - ts_event, ts_recv - now
+        ours_set = self._offset is not None and abs(offset - self._offset) > STEP_NS
+        if ours_set or ts_event < self._event - STEP_NS:
+            self._before = self._least = None
+        elif now - self._since > HALF_NS:
+            self._before, self._least, self._since = self._least, None, now
+        self._event, self._offset = ts_event, offset
+        if self._least is None or delay < self._least:
+            self._least = delay
+        return delay - (self._least if self._before is None else min(self._before, self._least))
+
+
+class Lateness:
+    """Whether a book's news have been late for a while; monotonic instants are `now`."""
+
+    __slots__ = ("_over_since", "late")
+
+    def __init__(self) -> None:
+        """Start in time."""
+        self.late = False
+        self._over_since: int | None = None
+
+    def note(self, behind_ns: int, now: int) -> bool:
+        """Take by how much news came late; tells whether the verdict has changed."""
+        before = self.late
+        if behind_ns <= LATE_NS:
+            self._over_since = None
+            self.late = before and behind_ns > CLEAR_NS
+        elif self._over_since is None:
+            self._over_since = now
+        elif now - self._over_since >= SUSTAINED_NS:
+            self.late = True
+        return self.late != before
+
+
+def plausible(ts_event: int | None, ts_recv: int) -> int | None:
+    """Give a venue's stamp of news, or `None` for one that is more than a day off: it means something else."""
+    return ts_event if ts_event is not None and abs(ts_recv - ts_event) <= DAY_NS else None
