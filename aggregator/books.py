@@ -142,6 +142,7 @@ class VenueBook:
             event, ts_append = decode_entry(self.line.name, self.instrument.name, fields)
         except WireError:
             counters.unreadable += 1
+            self._understood = self._understood and number[1] != 1  # an epoch in another layout is not guessed at
             self._distrust(UNREADABLE, ts_read)
             return None
         if number[1] == 1 and not isinstance(event, Open):

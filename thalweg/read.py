@@ -1,122 +1,157 @@
 """Reads the streams as a customer does: joins at a snapshot, follows, and tells every loss as an item.
 
-    link = RedisLink("redis://127.0.0.1:6379/0", "my-reader")
-    await link.connect()
-    async for item in follow(link, [("BTC-USDT", "binance")]):
-        match item:
-            case Entry(event=Snapshot() as whole): ...
-            case Entry(event=Delta() as changes): ...
-            case Lapped() | Regressed(): ...  # forget the book until the next snapshot
+    follower = Follower("redis://127.0.0.1:6379/0", [("BTC-USDT", "binance")])
+    async for item in follower.items():  # entries, and what happened between them
+        book = follower.books["BTC-USDT", "binance"]
+        if book.live:
+            print(book.bids(5), book.asks(5), book.sequence)  # `(n, 2)` int64: price, size
 
-A reader that joins begins with the newest in-stream snapshot (`snap_id`), read with one XRANGE. IDs are `<epoch>-<n>`,
-n dense from 1 in each epoch, so a hole in n is exactly what was lost; in `out:` streams n counts on over epochs.
+A `Follower` goes on through trims, takeovers, failovers, lost data and lost connections, and its books are live only
+while all that is known says so. `follow` and `follow_publications` read without books, until the connection fails.
+
+A reader that joins begins with the newest in-stream snapshot (`snap_id`), read with one XRANGE.
 One XREAD waits on all streams of a reader: fine for a few dozen on one server, not for a Cluster.
 """
 
 from __future__ import annotations
 
+import asyncio
+import random
+import time
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from thalweg import keys
-from thalweg.events import Event
-from thalweg.publication import Publication, decode_publication
+from thalweg.cursor import (
+    Connected,
+    Cursor,
+    Disconnected,
+    Entry,
+    EpochBegan,
+    Item,
+    Lapped,
+    OutItem,
+    Position,
+    Published,
+    Regressed,
+)
+from thalweg.errors import RedisTrouble
+from thalweg.followed import FollowedBook
+from thalweg.publication import decode_publication
 from thalweg.resp import pack
 from thalweg.transport import RedisLink, Reply, checked
-from thalweg.wire import decode_entry, format_id, parse_id
+from thalweg.wire import decode_entry, parse_id
+
+__all__ = [
+    "Connected",
+    "Cursor",
+    "Disconnected",
+    "Entry",
+    "EpochBegan",
+    "FollowedBook",
+    "Follower",
+    "Item",
+    "Lapped",
+    "OutItem",
+    "Position",
+    "Published",
+    "Regressed",
+    "follow",
+    "follow_publications",
+    "last_id",
+]
 
 BLOCK_MS = 500  # one wait; after two idle ones the reader looks whether the server lost its data
 IDLE_WAITS = 2
+READ_TIMEOUT_S = 1.5  # for the answer to a wait of BLOCK_MS: a server that hangs is told of within that
+FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.1, 2.0
 MAX_ENTRIES = 1000  # of a stream in one reply: some MB at most, so that a late reader does not stall the server
-Position: TypeAlias = tuple[int, int]
-"""Epoch and number of an entry."""
 
 
-@dataclass(slots=True)
-class Entry:
-    """One entry of an input stream; `ts_append` is when it was packed."""
+class Follower:
+    """Some input streams and the book that each makes, through anything that happens to the server.
 
-    instrument: str
-    venue: str
-    epoch: int
-    n: int
-    event: Event
-    ts_append: int
+    `books` has one by (instrument, venue).
+    """
 
+    def __init__(self, url: str, streams: Sequence[tuple[str, str]], name: str = "thalweg-reader") -> None:
+        """Follow these (instrument, venue) once `items` is iterated; `name` is what `CLIENT LIST` shows.
 
-@dataclass(slots=True)
-class Published:
-    """One record of an `out:` stream, decoded, and its bytes."""
+        Raises:
+            SettingsError: the URL is not one.
+        """
+        self.books = {stream: FollowedBook(*stream) for stream in streams}
+        self._link = RedisLink(url, name)
+        self._names = {keys.stream(*stream): stream for stream in streams}
+        self._cursors = {key: Cursor(key) for key in self._names}
 
-    instrument: str
-    epoch: int
-    seq: int
-    publication: Publication
-    record: bytes
+    async def items(self) -> AsyncGenerator[Item | Connected | Disconnected, None]:
+        """Give what is read and what happens, each after the book has taken it; end it by closing the generator.
 
+        An entry of a layout that this version does not know costs its book, not the reader: see `FollowedBook`.
+        """
+        backoff_s = FIRST_BACKOFF_S
+        try:
+            while True:
+                try:
+                    await self._link.connect()
+                    async for item in self._session():
+                        backoff_s = FIRST_BACKOFF_S
+                        yield item
+                except RedisTrouble as trouble:
+                    for book in self.books.values():
+                        book.connected = False
+                    yield Disconnected(str(trouble))
+                await asyncio.sleep(random.uniform(0, backoff_s))
+                backoff_s = min(backoff_s * 2, LONGEST_BACKOFF_S)
+        finally:
+            await self._link.close()
 
-@dataclass(slots=True)
-class EpochBegan:
-    """A new owner writes the stream from here on; `before` is the epoch that ended."""
+    async def _session(self) -> AsyncGenerator[Item | Connected, None]:
+        """Read by one connection: look for lost data first, join what has no position, then read on."""
+        for lost in await _regressed(self._link, self._cursors):
+            self.books[self._names[lost.key]].lose()
+            yield lost
+        fresh = {key: name for key, name in self._names.items() if self._cursors[key].at is None}
+        await self._learn_units(fresh)
+        starts, pages = await _joins(self._link, fresh)
+        for key, start, raws in zip(fresh, starts, pages, strict=True):
+            if start[0]:  # so that a snapshot that was trimmed meanwhile shows as lapped
+                self._cursors[key].at = (start[0], start[1] - 1)
+            for item in self._taken(key, raws):
+                yield item
+        for wait in (False, True):  # first what is there, and only then can a book be called live
+            async for key, found in _read(self._link, self._cursors, wait=wait):
+                for item in self._taken(key, found):
+                    yield item
+            for book in self.books.values():
+                book.connected = True
+            yield Connected()
 
-    key: str
-    epoch: int
-    before: int
+    async def _learn_units(self, names: Mapping[str, tuple[str, str]]) -> None:
+        """Learn the decimals of books that are joined after their epoch's `open`."""
+        asked = [pack("HMGET", keys.status(*stream), "price_decimals", "size_decimals") for stream in names.values()]
+        for stream, reply in zip(names.values(), await self._link.run(asked) if asked else (), strict=True):
+            price_decimals, size_decimals = checked(reply)
+            if price_decimals and size_decimals:
+                self.books[stream].decimals = int(price_decimals), int(size_decimals)
 
-
-@dataclass(slots=True)
-class Lapped:
-    """Entries `first` to `last` of an epoch were trimmed before they were read; this reader has lost them."""
-
-    key: str
-    epoch: int
-    first: int
-    last: int
-
-
-@dataclass(slots=True)
-class Regressed:
-    """The stream ends before what was read already: the server lost data. The reader goes on from its present start."""
-
-    key: str
-    read: Position
-    top: Position
-
-
-Item: TypeAlias = Entry | EpochBegan | Lapped | Regressed
-OutItem: TypeAlias = Published | EpochBegan | Lapped | Regressed
-
-
-class Cursor:
-    """How far one stream has been read; says what each next ID means."""
-
-    __slots__ = ("_counts_on", "at", "key")
-
-    def __init__(self, key: str, at: Position | None = None, *, counts_on: bool = False) -> None:
-        """Start after `at`, or before whatever comes first; `counts_on`: numbers go on over epochs."""
-        self.key = key
-        self.at = at
-        self._counts_on = counts_on
-
-    def admit(self, epoch: int, n: int) -> list[EpochBegan | Lapped]:
-        """Step to an entry and give what happened between it and the last one, oldest first."""
-        before, self.at = self.at, (epoch, n)
-        if before is None:
-            return []
-        told: list[EpochBegan | Lapped] = []
-        expected = before[1] + 1
-        if epoch != before[0]:
-            told.append(EpochBegan(self.key, epoch, before[0]))
-            expected = expected if self._counts_on else 1
-        if n != expected:
-            told.append(Lapped(self.key, epoch, expected, n - 1))
-        return told
-
-    @property
-    def id(self) -> bytes:
-        """The ID to read on after."""
-        return format_id(*self.at) if self.at else b"0-0"
+    def _taken(self, key: str, raws: Iterable[_Raw | Regressed]) -> Iterator[Item]:
+        """Let a book take entries and say what each means; one that can't be read is passed over."""
+        book = self.books[self._names[key]]
+        for raw in raws:
+            if isinstance(raw, Regressed):
+                book.lose()
+                yield raw
+                continue
+            at, flat = raw
+            for told in self._cursors[key].admit(*at):
+                book.pass_by(told)
+                yield told
+            taken = book.take(at, flat, time.monotonic_ns())
+            if taken is not None:
+                event, ts_append = taken
+                yield Entry(book.instrument, book.venue, *at, event, ts_append)
 
 
 async def follow(
@@ -189,17 +224,24 @@ def _raw(entries: Iterable[tuple[bytes, list[bytes]]]) -> Iterator[_Raw]:
     return ((parse_id(identity), fields) for identity, fields in entries)
 
 
-async def _join(link: RedisLink, names: dict[str, tuple[str, str]], cursors: dict[str, Cursor]) -> list[Item]:
-    """Read every stream from its newest snapshot; a stream without one is read from its start."""
+async def _joins(link: RedisLink, names: Mapping[str, tuple[str, str]]) -> tuple[list[Position], list[Iterator[_Raw]]]:
+    """Find where each stream's newest snapshot is, and read from there; from its start where there is none."""
+    if not names:
+        return [], []
     asked = [pack("HGET", keys.status(*stream), "snap_id") for stream in names.values()]
     starts = [checked(reply) or b"0-0" for reply in await link.run(asked)]
     pages = [pack("XRANGE", key, at, "+", "COUNT", MAX_ENTRIES) for key, at in zip(names, starts, strict=True)]
+    return [parse_id(start) for start in starts], [_raw(checked(reply)) for reply in await link.run(pages)]
+
+
+async def _join(link: RedisLink, names: dict[str, tuple[str, str]], cursors: dict[str, Cursor]) -> list[Item]:
+    """Read every stream from its newest snapshot; a stream without one is read from its start."""
     items: list[Item] = []
-    for key, start, reply in zip(names, starts, await link.run(pages), strict=True):
-        epoch, n = parse_id(start)
+    starts, pages = await _joins(link, names)
+    for key, (epoch, n), raws in zip(names, starts, pages, strict=True):
         if epoch:  # so that a snapshot that was trimmed meanwhile shows as lapped
             cursors[key].at = (epoch, n - 1)
-        for raw in _raw(checked(reply)):
+        for raw in raws:
             items += cursors[key].admit(*raw[0])
             items.append(_entry(names[key], raw))
     return items
@@ -212,7 +254,8 @@ async def _read(
     words: list[str | bytes | int] = ["XREAD", "COUNT", MAX_ENTRIES, *(("BLOCK", BLOCK_MS) if wait else ()), "STREAMS"]
     idle = 0
     while True:
-        (reply,) = await link.run([pack(*words, *cursors, *(cursor.id for cursor in cursors.values()))])
+        asked = [pack(*words, *cursors, *(cursor.id for cursor in cursors.values()))]
+        (reply,) = await link.run(asked, READ_TIMEOUT_S)
         for key, entries in checked(reply) or ():
             yield key.decode(), list(_raw(entries))
         idle = 0 if reply else idle + 1

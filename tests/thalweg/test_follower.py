@@ -1,0 +1,170 @@
+"""A follower goes on through whatever happens to the server, and its books are live only while that is known."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+
+import pytest
+
+from tests.thalweg.test_followed import NAME, OPEN, VENUE, E, delta, snapshot, status
+from thalweg import keys, read
+from thalweg.cursor import Position
+from thalweg.events import Event, State
+from thalweg.followed import FollowedBook
+from thalweg.read import Connected, Disconnected, Entry, Follower, Item, Lapped, Regressed
+from thalweg.resp import pack_words
+from thalweg.transport import RedisLink, checked
+from thalweg.wire import encode_entry, format_id
+
+STREAM, READER = keys.stream(NAME, VENUE), "a-reader"
+Told = Item | Connected | Disconnected
+Items = AsyncGenerator[Told, None]
+
+
+class Writer:
+    """Another connection that writes what a worker would."""
+
+    def __init__(self, link: RedisLink) -> None:
+        self.link = link
+
+    async def append(self, epoch: int, first: int, *events: Event) -> None:
+        for n, event in enumerate(events, first):
+            words = [b"XADD", STREAM.encode(), format_id(epoch, n), *encode_entry(event, 11)]
+            checked((await self.link.run([pack_words(words)]))[0])
+
+    async def cut(self) -> None:
+        """Close the reader's connection at the server."""
+        said = (await self.link.call("CLIENT", "LIST")).decode().splitlines()
+        for line in said:
+            fields = dict(part.split("=", 1) for part in line.split() if "=" in part)
+            if fields["name"] == READER:
+                await self.link.call("CLIENT", "KILL", "ID", fields["id"])
+
+
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read, "BLOCK_MS", 20)
+    monkeypatch.setattr(read, "FIRST_BACKOFF_S", 0.01)
+
+
+@pytest.fixture
+async def writer(redis_url: str) -> AsyncIterator[Writer]:
+    link = RedisLink(redis_url, "writer")
+    await link.connect()
+    yield Writer(link)
+    await link.close()
+
+
+@pytest.fixture
+async def followed(redis_url: str) -> AsyncIterator[tuple[FollowedBook, Items]]:
+    follower = Follower(redis_url, [(NAME, VENUE)], READER)
+    items = follower.items()
+    yield follower.books[NAME, VENUE], items
+    await items.aclose()
+
+
+async def until(items: Items, holds: Callable[[Told], bool]) -> list[Told]:
+    """Take items up to the first of which this holds; the test's own time limit is the bound."""
+    found = []
+    async for item in items:
+        found.append(item)
+        if holds(item):
+            break
+    return found
+
+
+def at(epoch: int, n: int) -> Callable[[Told], bool]:
+    return lambda item: isinstance(item, Entry) and (item.epoch, item.n) == (epoch, n)
+
+
+async def begin(writer: Writer, items: Items) -> None:
+    await writer.append(E, 1, OPEN, snapshot(), delta(98, 5))
+    await until(items, lambda item: isinstance(item, Connected))
+
+
+@pytest.mark.anyio
+async def test_a_book_is_live_once_all_that_is_there_has_been_read(
+    writer: Writer, followed: tuple[FollowedBook, Items]
+) -> None:
+    book, items = followed
+    await writer.append(E, 1, OPEN, snapshot(), delta(98, 5))
+    await until(items, at(E, 3))
+    live_before = book.live  # more might have been there
+    await until(items, lambda item: isinstance(item, Connected))
+    assert (live_before, book.live) == (False, True)
+    assert book.bids().tolist() == [[100, 1], [99, 2], [98, 5]]
+
+
+@pytest.mark.anyio
+async def test_the_units_are_known_when_joining_in_the_middle_of_an_epoch(
+    writer: Writer, followed: tuple[FollowedBook, Items]
+) -> None:
+    book, items = followed
+    await writer.append(E, 1, OPEN, snapshot())
+    fields = ("snap_id", f"{E}-2", "price_decimals", 2, "size_decimals", 6)
+    await writer.link.call("HSET", keys.status(NAME, VENUE), *fields)
+    assert len(await until(items, at(E, 2))) == 1
+    assert book.decimals == (2, 6)
+
+
+@pytest.mark.anyio
+async def test_a_lost_connection_is_told_and_nothing_of_the_stream_is_lost(
+    writer: Writer, followed: tuple[FollowedBook, Items]
+) -> None:
+    book, items = followed
+    await begin(writer, items)
+    await writer.cut()
+    await until(items, lambda item: isinstance(item, Disconnected))
+    live_meanwhile = book.live
+    await writer.append(E, 4, delta(97, 1), delta(96, 1))
+    told = await until(items, lambda item: isinstance(item, Connected))
+    assert [item for item in told if isinstance(item, Lapped | Regressed)] == []
+    assert (live_meanwhile, book.live) == (False, True)
+    assert len(book.bids()) == 5
+
+
+@pytest.mark.anyio
+async def test_a_lost_stream_is_told_and_the_new_one_is_followed(
+    writer: Writer, followed: tuple[FollowedBook, Items]
+) -> None:
+    book, items = followed
+    await begin(writer, items)
+    await writer.link.call("DEL", STREAM)
+    told = await until(items, lambda item: isinstance(item, Regressed))
+    assert told[-1] == Regressed(STREAM, (E, 3), (0, 0))
+    assert not book.live
+    await writer.append(E + 1, 1, OPEN, snapshot(), delta(90, 1))
+    await until(items, at(E + 1, 3))
+    assert book.bids().tolist() == [[100, 1], [99, 2], [90, 1]]
+
+
+async def replace_tail(writer: Writer, follows: Position) -> None:
+    """A failover lost the entry that was read last; the next epoch goes on from what is left."""
+    await writer.link.call("DEL", STREAM)
+    await writer.append(E, 1, OPEN, snapshot())
+    await writer.append(E + 1, 1, OPEN, status(State.LIVE, follows), delta(90, 1), delta(89, 1))
+
+
+@pytest.mark.anyio
+async def test_a_tail_that_was_lost_and_written_over_costs_the_book(
+    writer: Writer, followed: tuple[FollowedBook, Items]
+) -> None:
+    book, items = followed
+    await begin(writer, items)
+    await replace_tail(writer, (E, 2))
+    await until(items, at(E + 1, 4))
+    live_before = book.live
+    await writer.append(E + 1, 5, snapshot())
+    await until(items, at(E + 1, 5))
+    assert (live_before, book.live) == (False, True)
+
+
+@pytest.mark.anyio
+async def test_what_was_trimmed_unread_is_told(writer: Writer, followed: tuple[FollowedBook, Items]) -> None:
+    book, items = followed
+    await begin(writer, items)
+    await writer.append(E, 4, *(delta(97, size) for size in range(1, 5)))
+    await writer.link.call("XTRIM", STREAM, "MINID", f"{E}-7")
+    told = await until(items, at(E, 7))
+    assert Lapped(STREAM, E, 4, 6) in told
+    assert not book.live

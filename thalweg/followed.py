@@ -1,0 +1,114 @@
+"""One book as a reader of its stream has it, and whether it may be trusted: the recipe of `docs/wire.md`. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from thalweg.book import Book
+from thalweg.cursor import EpochBegan, Lapped, Position
+from thalweg.errors import WireError
+from thalweg.events import Delta, Event, Open, Snapshot, State, Status
+from thalweg.fixed import Levels
+from thalweg.wire import decode_entry
+
+QUIET_NS = 45_000_000_000  # a live book is written whole at least every 30 s: with nothing for so long nobody writes
+FIRST_SAID = 2  # n of the entry after `open`
+
+
+class FollowedBook:
+    """One instrument at one venue.
+
+    `state`, `flags` and `reason` are what the stream said last; `sequence` and `ts_event` are the venue's, of the last
+    change; `decimals` are of prices and sizes, (8, 8) until something says otherwise; `unreadable` counts entries of a
+    layout that this version does not know: one costs the book until its next snapshot, an `open` until the next `open`.
+    `connected` is set by whoever reads.
+    """
+
+    def __init__(self, instrument: str, venue: str) -> None:
+        """Know nothing of the book."""
+        self.instrument, self.venue = instrument, venue
+        self.decimals = (8, 8)
+        self.state, self.flags, self.reason = State.CONNECTING, 0, ""
+        self.sequence: int | None = None
+        self.ts_event: int | None = None
+        self.unreadable = 0
+        self.connected = False
+        self._book = Book()
+        self._trusted = False
+        self._known = True
+        self._at: Position | None = None
+        self._left_at: Position | None = None
+        self._told_at = 0
+
+    @property
+    def live(self) -> bool:
+        """Whether the book is the venue's as far as the stream tells; see also `quiet`."""
+        return self.connected and self._trusted and self.state is State.LIVE
+
+    def quiet(self, now: int) -> bool:
+        """Whether nothing came for so long that nobody writes the stream any more; `now` is a monotonic instant."""
+        return now - self._told_at > QUIET_NS
+
+    def bids(self, depth: int | None = None) -> Levels:
+        """Copy the best bids, `(n, 2)`, best first; all without a depth. Not to be believed unless `live`."""
+        return self._book.bids(depth)
+
+    def asks(self, depth: int | None = None) -> Levels:
+        """Copy the best asks, likewise."""
+        return self._book.asks(depth)
+
+    def lose(self) -> None:
+        """Something is missing: the next snapshot mends it."""
+        self._trusted, self._left_at = False, None
+
+    def pass_by(self, told: EpochBegan | Lapped) -> None:
+        """Take what happened between two entries; a new epoch is judged by its own first entries."""
+        if isinstance(told, Lapped):
+            self.lose()
+            self._at = None
+
+    def take(self, at: Position, flat: Sequence[bytes], now: int) -> tuple[Event, int] | None:
+        """Apply the next entry, read at a monotonic instant.
+
+        Returns:
+            The event and the instant it was packed; `None` for an entry of another layout, which is counted.
+        """
+        before, self._at, self._told_at = self._at, at, now
+        try:
+            event, ts_append = decode_entry(self.venue, self.instrument, dict(zip(flat[::2], flat[1::2], strict=True)))
+        except (WireError, ValueError):
+            self._refuse(at)
+            return None
+        if not self._known and not isinstance(event, Open):
+            self._refuse(at)
+            return None
+        match event:
+            case Open():
+                self._left_at = before if self._trusted and self.state is State.LIVE else None
+                self._left_at = self._left_at if (event.price_decimals, event.size_decimals) == self.decimals else None
+                self.decimals = event.price_decimals, event.size_decimals
+                self._known, self._trusted, self.state = True, False, State.CONNECTING
+            case Status():
+                if at[1] == FIRST_SAID and event.follows is not None and event.follows == self._left_at:
+                    self._trusted = True
+                self.state, self.flags, self.reason = event.state, event.flags, event.reason
+                self._trusted = self._trusted and event.state is State.LIVE
+            case Snapshot():
+                self._book.load(event.bids, event.asks)
+                self._trusted, self.state, self.flags = True, event.state, event.flags
+                self._stand_at(event)
+            case Delta() if self._trusted:
+                self._book.apply(event.bids, event.asks)
+                self._stand_at(event)
+            case _:
+                pass
+        return event, ts_append
+
+    def _refuse(self, at: Position) -> None:
+        """Count an entry that can't be read; after an `open` that can't, nothing of its epoch can be."""
+        self.unreadable += 1
+        self._known = self._known and at[1] != 1
+        self.lose()
+
+    def _stand_at(self, event: Snapshot | Delta) -> None:
+        self.sequence, self.ts_event = event.last, event.ts_event
