@@ -5,7 +5,7 @@
 #   SKIP_BROWSER=1         for `make test`: leave the browser tests out, reported as skips
 
 .DEFAULT_GOAL := help
-.PHONY: help install up check test lock clean
+.PHONY: help install up check test fuzz lock clean
 
 BIN := .venv/bin
 ON = $(filter-out 0 no off false,$(1))
@@ -36,6 +36,19 @@ ifneq ($(call ON,$(SKIP_BROWSER)),)
 else
 	@chromium=$$(deploy/chromium) && echo "$(BIN)/python -m pytest" && THALWEG_CHROMIUM="$$chromium" $(BIN)/python -m pytest
 endif
+
+MINUTES ?= 5
+ATHERIS = build/atheris/.tried
+fuzz: export PYTHONPATH = $(CURDIR):$(firstword $(wildcard $(CURDIR)/build/atheris/lib/python3*/site-packages))
+
+# Coverage-guided where the fuzzer has a wheel for this Python, by outcomes alone where not; the first line says which.
+fuzz: install $(ATHERIS)  ## millions of odd inputs for every decoder, codec and book (MINUTES=5 SEED=n TARGETS='a b')
+	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(TARGETS:%=--target %)
+
+$(ATHERIS):
+	@mkdir -p $(@D)
+	@PIP_ONLY_BINARY=:all: BARE=atheris deploy/install || echo "make fuzz: atheris can't be had; going on without it"
+	@touch $@
 
 UV ?= $(or $(shell command -v uv),build/uv/bin/uv)
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

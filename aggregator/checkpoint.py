@@ -14,6 +14,7 @@ import orjson
 from aggregator.books import Cursor
 from aggregator.consolidate import Ladder
 from thalweg.errors import WireError
+from thalweg.fixed import INT64_MAX
 from thalweg.publication import decode_publication
 from thalweg.wire import format_id, parse_id
 
@@ -36,8 +37,11 @@ class Checkpoint:
             WireError: not a publication.
         """
         later = decode_publication(record)
+        runs = later.runs.tolist()
+        if not all(0 <= index < len(later.venues) for index, *_ in runs):
+            raise WireError(f"publication {later.seq} of {later.instrument}: a run of no venue")
         self.seq, self.epoch = later.seq, later.epoch
-        for index, epoch, _, n in later.runs.tolist():
+        for index, epoch, _, n in runs:
             self.cursors[later.venues[index].name] = (epoch, n)
 
 
@@ -72,8 +76,15 @@ def decode_checkpoint(text: bytes | None) -> Checkpoint:
         parts = orjson.loads(text)
         if parts["v"] != VERSION:
             raise ValueError(f"version {parts['v']}; this reader knows {VERSION}")
-        cursors = {venue: (int(epoch), int(n)) for venue, (epoch, n) in parts["cursors"].items()}
+        cursors = {venue: (_count(epoch), _count(n)) for venue, (epoch, n) in parts["cursors"].items()}
         snapshots = {venue: parse_id(number) for venue, number in parts["snapshots"].items()}
-        return Checkpoint(int(parts["seq"]), int(parts["epoch"]), cursors, snapshots)
+        return Checkpoint(_count(parts["seq"]), _count(parts["epoch"]), cursors, snapshots)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WireError(f"checkpoint: {error!r}") from error
+
+
+def _count(found: object) -> int:
+    """Give a number of ours: `int` alone would also take `true`, `"7"` and 1.5, and more than we can write."""
+    if type(found) is int and 0 <= found <= INT64_MAX:
+        return found
+    raise ValueError(f"not a number: {str(found)[:40]!r}")

@@ -126,12 +126,16 @@ def step_places(step: str) -> int:
     Raises:
         NumberRefused: not a number, or finer than any instrument can be.
     """
-    if "." in step:
-        step = step.rstrip("0").removesuffix(".")
-    if step.isascii() and step.isdigit():
-        return 0
-    units = str(parse_fixed(step, MAX_DECIMALS))
-    return MAX_DECIMALS - (len(units) - len(units.rstrip("0")))
+    for places in range(MAX_DECIMALS):
+        try:
+            parse_fixed(step, places)
+        except NumberRefused as error:
+            if error.reason != "decimals":
+                raise
+            continue
+        return places
+    parse_fixed(step, MAX_DECIMALS)
+    return MAX_DECIMALS
 
 
 def read_listings(entries: Iterable[Object], read: Callable[[Object], tuple[str, Listing]]) -> dict[str, Listing]:

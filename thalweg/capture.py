@@ -89,4 +89,4 @@ def format_line(line: Line) -> bytes:
         found["f"] = line.data.decode("utf-8")
     except UnicodeDecodeError:
         found["b64"] = base64.b64encode(line.data).decode()
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n"

@@ -79,7 +79,10 @@ def _scale(text: str, coefficient: int, power: int) -> int:
         return coefficient * POWERS[power]
     if -power >= len(POWERS) or coefficient % POWERS[-power]:
         raise NumberRefused("decimals", text)
-    return coefficient // POWERS[-power]
+    value = coefficient // POWERS[-power]
+    if value > INT64_MAX:
+        raise NumberRefused("overflow", text)
+    return value
 
 
 def parse_levels(pairs: Iterable[tuple[object, object]], price_decimals: int, size_decimals: int) -> Levels:

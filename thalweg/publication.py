@@ -203,9 +203,7 @@ def _decode(record: bytes) -> Publication:
     at += runs * 32
     change_rows = np.frombuffer(record, "<i8", changes * 3, at).reshape(-1, 3)
     at += changes * 24
-    done = _decode_trades(record, at, trades)
-    if len(record) != at + trades * _TRADE.size + id_bytes:
-        raise ValueError("length and header disagree")
+    done = _decode_trades(record, at, trades, id_bytes)
     return Publication(
         Kind(head[2]),
         head[24].rstrip(b"\0").decode(),
@@ -236,13 +234,19 @@ def _decode_venue(row: tuple[bytes, int, int, int, int, int, int, bytes]) -> Ven
     )
 
 
-def _decode_trades(record: bytes, at: int, count: int) -> list[PublishedTrade]:
+def _decode_trades(record: bytes, at: int, count: int, id_bytes: int) -> list[PublishedTrade]:
     trades = []
     text = at + count * _TRADE.size
+    if len(record) != text + id_bytes:
+        raise ValueError("length and header disagree")
     for k in range(count):
         code, price, size, ts_event, ts_recv, length = _TRADE.unpack_from(record, at + k * _TRADE.size)
+        if length < 0:
+            raise ValueError("an id of negative length")
         identity = record[text : text + length].decode()
         text += length
         taker = _TAKERS[code & 1]
         trades.append(PublishedTrade(code >> 1, taker, price, size, identity, _present(ts_event), ts_recv))
+    if text != len(record):
+        raise ValueError("lengths of ids and header disagree")
     return trades

@@ -41,6 +41,25 @@ def test_what_is_not_a_checkpoint_is_an_error(text: bytes) -> None:
         decode_checkpoint(text)
 
 
+@pytest.mark.parametrize("number", [b"-1", b"1.5", b"1e30", b'"7"', b"true", b"9223372036854775808", b"null"])
+@pytest.mark.parametrize("place", [b'"seq":8', b'"epoch":3', b"41"])
+def test_a_number_that_is_none_is_not_made_one(place: bytes, number: bytes) -> None:
+    text = encode_checkpoint(POINT)
+    assert place in text
+    with pytest.raises(WireError):
+        decode_checkpoint(text.replace(place, place.rstrip(b"0123456789") + number))
+
+
+@pytest.mark.parametrize("index", [-1, 2])
+def test_a_run_of_no_venue_moves_nothing(index: int) -> None:
+    point = decode_checkpoint(encode_checkpoint(POINT))
+    runs = np.array([[0, 7, 42, 44], [index, 9, 1, 5]], dtype=np.int64)
+    venues = [VenueLine("binance"), VenueLine("kraken")]
+    with pytest.raises(WireError):
+        point.advance(encode_publication(Publication(Kind.DELTA, "BTC-USDT", 9, 4, 8, 8, venues=venues, runs=runs)))
+    assert point == POINT
+
+
 def test_a_later_publication_moves_the_cursors_it_has_runs_for() -> None:
     point = decode_checkpoint(encode_checkpoint(POINT))
     runs = np.array([[1, 9, 1, 5], [0, 7, 42, 44], [0, 8, 1, 2]], dtype=np.int64)

@@ -29,13 +29,13 @@ def test_a_step_needs_as_many_places_as_it_has_when_shortest(coefficient: int, p
 
 
 @pytest.mark.parametrize(
-    ("text", "places"), [("10", 0), ("1.00000000", 0), ("0.00000000", 0), ("1e-8", 8), ("0.10", 1)]
+    ("text", "places"), [("10", 0), ("1.00000000", 0), ("0.00000000", 0), ("1e-8", 8), ("0.10", 1), ("0.01e-10", 12)]
 )
 def test_steps(text: str, places: int) -> None:
     assert step_places(text) == places
 
 
-@pytest.mark.parametrize("text", ["", ".", "step", "0.x", "-0.1", "1e-19", "٣"])
+@pytest.mark.parametrize("text", ["", ".", "1.", "1.1.", "step", "0.x", "-0.1", "1e-19", "٣"])
 def test_what_is_no_step_is_refused(text: str) -> None:
     with pytest.raises(NumberRefused):
         step_places(text)

@@ -124,3 +124,9 @@ def test_what_is_no_line_of_a_capture_is_refused(text: bytes) -> None:
     with pytest.raises(CaptureError) as caught:
         parse_line(text)
     assert len(str(caught.value)) < 200
+
+
+def test_a_line_with_half_a_character_comes_back_too() -> None:
+    line = parse_line(rb'{"t":5,"c":1,"d":"h","u":"wss://x/\ud800","f":"\ud800"}')
+    assert line is not None
+    assert parse_line(format_line(line)) == line

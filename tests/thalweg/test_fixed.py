@@ -67,6 +67,7 @@ def expected(text: str, decimals: int) -> int | set[str]:
 @example("0e99999", 8)
 @example("-0.0", 8)
 @example("9.223372036854775807e18", 0)
+@example("922337203685477580800e-2", 0)
 def test_a_number_is_taken_exactly_as_decimal_reads_it_or_refused(text: str, decimals: int) -> None:
     got, want = parsed(text, decimals), expected(text, decimals)
     assert got == want if isinstance(want, int) else got in want

@@ -154,3 +154,13 @@ def test_the_kept_bytes_say_what_their_twin_says() -> None:
 )
 def test_the_layout_is_the_documented_one(offset: int, form: str, value: tuple[Any, ...]) -> None:
     assert struct.unpack_from(form, GOLDEN.read_bytes(), offset) == value
+
+
+@pytest.mark.parametrize("lengths", [(3, 4), (4, 5), (-1, 9), (2**62, 4)])
+def test_ids_that_do_not_fill_their_place_are_refused(lengths: tuple[int, int]) -> None:
+    record = bytearray(GOLDEN.read_bytes())
+    end = 160 + 2 * 88 + 2 * 32 + 2 * 24
+    for k, length in enumerate(lengths):
+        struct.pack_into("<q", record, end + k * 48 + 40, length)
+    with pytest.raises(WireError):
+        decode_publication(bytes(record))
