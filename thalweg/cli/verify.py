@@ -11,10 +11,12 @@ import click
 
 from thalweg import keys
 from thalweg.cli import EXIT_FAILED
-from thalweg.cli.checks import Found, Raw, check_input, check_publications
+from thalweg.cli.checks import Found, Raw, check_input
+from thalweg.cli.ledger import check_checkpoint, check_counter
+from thalweg.cli.outputs import check_publications
 from thalweg.cli.server import connected, environment
 from thalweg.cli.tail import matching
-from thalweg.instruments import Instruments
+from thalweg.instruments import Instruments, shard_of
 from thalweg.resp import pack
 from thalweg.transport import RedisLink, checked
 from thalweg.wire import format_id, parse_id
@@ -32,13 +34,20 @@ def command(patterns: tuple[str, ...], as_json: bool) -> None:
     """Check the streams that match VENUE:INSTRUMENT (all by default) and the publications of their instruments.
 
     Checks:
-      density                 every stream's numbers step by one; an epoch opens with `open` at 1
+      density                 every stream's numbers step by one; an epoch opens with `open` at 1, and only goes on
+                              from the entry that it says it follows
+      the venue's order       no change of a book is missing unmarked or told twice, where its venue numbers changes by
+                              book; no book changes that is not live; no trade is told twice
       snapshot == deltas      a snapshot that ingest made is the one before with all deltas applied
       publications == inputs  every publication takes the next entries, carries all their trades, and
-                              shows each live book exactly as its entries make it, 200 levels deep
+                              shows each live book exactly as its entries make it, 200 levels deep; its quote is
+                              the best of the live books and of no other
       status truth            the status hash says what the last entry in the stream says
+      books kept beside       checkpoints stand where the publications do; epoch counters are not behind the streams
 
-    Only what is still kept can be checked; trimmed heads are no violation. It may be run while the services are.
+    Only what is still kept can be checked; trimmed heads are no violation, and an epoch that was trimmed away whole or
+    the loss of an epoch's last entries can't be seen but for the `open` that follows. It may be run while the services
+    are.
     Exit code 1 if anything is violated.
 
     Examples:
@@ -77,6 +86,7 @@ async def verify(url: str, instruments: Instruments, streams: Sequence[tuple[str
             total.add(await _verify_instrument(link, instrument, chosen, instruments.venues(instrument)))
         for instrument, venue in streams:
             total.violations += await _status_truth(link, instrument, venue)
+        total.violations += await _epoch_truth(link, streams)
     finally:
         await link.close()
     return total
@@ -84,14 +94,33 @@ async def verify(url: str, instruments: Instruments, streams: Sequence[tuple[str
 
 async def _verify_instrument(link: RedisLink, instrument: str, chosen: Sequence[str], venues: Sequence[str]) -> Found:
     """Read an instrument's publications first, so that the inputs of all of them are there; then check both."""
-    out = keys.out(instrument)
+    out, checkpoint = keys.out(instrument), keys.checkpoint(instrument)
+    kept = await link.call("GET", checkpoint)  # before the publications, so that they reach at least as far
     records = await _all_of(link, out)
     inputs = {venue: (key := keys.stream(instrument, venue), await _all_of(link, key)) for venue in venues}
     found = Found()
     for venue in chosen:
         found.add(check_input(instrument, venue, *inputs[venue]).found)
     found.add(check_publications(out, records, instrument, inputs))
+    found.violations += check_checkpoint(checkpoint, kept, records)
     return found
+
+
+async def _epoch_truth(link: RedisLink, streams: Sequence[tuple[str, str]]) -> list[str]:
+    """Compare every shard's epoch counter with its streams; counters are read last, as they only grow."""
+    shards: dict[str, list[str]] = {}
+    for instrument, venue in streams:
+        shards.setdefault(keys.epoch(venue, shard_of(instrument)), []).append(keys.stream(instrument, venue))
+    for instrument in {name for name, _ in streams}:
+        shards.setdefault(keys.epoch(keys.OUT, shard_of(instrument)), []).append(keys.out(instrument))
+    told: list[str] = []
+    for counter, names in shards.items():
+        replies = await link.run([pack("XREVRANGE", name, "+", "-", "COUNT", 1) for name in names])
+        tops = {
+            name: parse_id(rows[0][0]) for name, reply in zip(names, replies, strict=True) if (rows := checked(reply))
+        }
+        told += check_counter(counter, await link.call("GET", counter), tops)
+    return told
 
 
 async def _all_of(link: RedisLink, key: str) -> list[Raw]:

@@ -11,9 +11,11 @@ from click.testing import CliRunner
 
 from thalweg import keys
 from thalweg.cli import main
-from thalweg.cli.checks import Found, Raw, check_input, check_publications
+from thalweg.cli.checks import Found, Raw, check_input
+from thalweg.cli.outputs import check_publications
 from thalweg.events import Delta, Event, Made, Open, Snapshot, State, Status, Taker, Trade
 from thalweg.fixed import Levels
+from thalweg.ladder import Quote
 from thalweg.publication import Kind, Publication, PublishedTrade, VenueLine, decode_publication, encode_publication
 from thalweg.wire import encode_entry
 
@@ -50,8 +52,12 @@ def entries() -> Entries:
     return [entry(n, event) for n, event in enumerate(EVENTS, 1)]
 
 
+QUOTES = {5: (100, 1, 101, 3), 6: (99, 2, 101, 3), 7: (99, 4, 101, 3), 8: (99, 4, 101, 3)}
+
+
 def record(seq: int, rows: list[tuple[int, int, int]], first: int, last: int, ts: int, kind: Kind = Kind.DELTA) -> Raw:
     one = Publication(kind, NAME, seq, EPOCH, 8, 8)
+    one.quote = Quote(*QUOTES[seq])
     one.venues = [VenueLine(VENUE, State.LIVE, 0, None, ts, ts, 2, "synced")]
     one.changes = np.array(rows, dtype=np.int64).reshape(-1, 3)
     one.runs = np.array([[0, EPOCH, first, last]], dtype=np.int64)
@@ -112,6 +118,9 @@ STREAM_MUTATIONS: list[tuple[Callable[[Entries], None], str]] = [
     (replace(2, Status(VENUE, NAME, State.STALE, 0, "gap", 2, 2)), "changes a book that is stale"),
     (replace(3, EVENTS[0]), "an epoch opens with `open` at 1 and nowhere else"),
     (lambda found: found.__setitem__(3, ((EPOCH, 4), [b"kind", b"delta"])), "7-4 can't be read"),
+    (replace(2, EVENTS[4]), "7-5 tells trade 'a' again"),
+    (replace(1, Status(VENUE, NAME, State.LIVE, 0, "", 2, 2)), "7-4 changes a book that no snapshot has begun"),
+    (lambda found: found.insert(5, found[3]), "7-4 stands after 7-5"),
 ]
 
 
@@ -136,8 +145,8 @@ def rows(*values: tuple[int, int, int]) -> Callable[[Publication], None]:
     return lambda one: setattr(one, "changes", np.array(values, dtype=np.int64))
 
 
-def runs(first: int, last: int) -> Callable[[Publication], None]:
-    return lambda one: setattr(one, "runs", np.array([[0, EPOCH, first, last]], dtype=np.int64))
+def runs(first: int, last: int, epoch: int = EPOCH) -> Callable[[Publication], None]:
+    return lambda one: setattr(one, "runs", np.array([[0, epoch, first, last]], dtype=np.int64))
 
 
 def stand_at(ts: int) -> Callable[[Publication], None]:
@@ -156,6 +165,19 @@ OUT_MUTATIONS: list[tuple[Callable[[Records], None], str]] = [
     (changed(2, stand_at(4)), "6 shows kraken at None/4, but its stream is at (None, 3)"),
     (changed(2, lambda one: setattr(one, "seq", 9)), "the record at 7-6 says it is 7-9"),
     (lambda found: found.__setitem__(2, ((EPOCH, 6), [b"r", b"t?"])), "7-6 can't be read"),
+    (
+        changed(2, lambda one: setattr(one.quote, "bid", 100)),
+        "6 has bid (100, 2), but the best of its live venues is (99, 2)",
+    ),
+    (
+        changed(3, lambda one: setattr(one.venues[0], "state", State.STALE)),
+        "7 has bid (99, 4), but the best of its live",
+    ),
+    (lambda found: found.append(found[2]), "7-6 stands after 7-7"),
+    (
+        changed(3, lambda one: setattr(one, "runs", np.array([[0, EPOCH - 1, 1, 2]]))),
+        "7 takes kraken from 6-1, after 7-5",
+    ),
 ]
 
 
@@ -188,7 +210,8 @@ def test_an_epoch_that_goes_on_from_the_last_entry_is_as_it_should_be() -> None:
 
 def test_an_epoch_that_goes_on_from_another_entry_is_found() -> None:
     wrong = f"{STREAM}: {EPOCH + 1}-2 says that it follows {EPOCH}-6, and does not"
-    assert check_input(NAME, VENUE, STREAM, going_on((EPOCH, 6))).found.violations == [wrong]
+    found = check_input(NAME, VENUE, STREAM, going_on((EPOCH, 6))).found
+    assert found.violations == [wrong, f"{STREAM}: {EPOCH + 1}-3 changes a book that no snapshot has begun"]
 
 
 @pytest.fixture
