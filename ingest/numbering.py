@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ingest.track import Track
 from ingest.venue import Venue
 from thalweg import keys
-from thalweg.events import Event, Open, Snapshot, Status
+from thalweg.events import Event, Open, Snapshot, State, Status
 from thalweg.resp import pack, pack_words
 from thalweg.trim import TrimMarks
 from thalweg.wire import encode_entry, format_id
@@ -49,6 +49,7 @@ class _Stream:
     marks: TrimMarks
     n: int = 0
     snapshot_n: int = 0
+    carried: bool = False
 
 
 class Numbering:
@@ -96,11 +97,14 @@ class Numbering:
     def trim(self, now: int) -> list[bytes]:
         """Give the commands that cut what is older than the retention; call about once a second.
 
-        The newest in-stream snapshot is always kept: a late reader starts there.
+        The newest in-stream snapshot is always kept: a late reader starts there. A book that was carried over from an
+        older epoch has its newest there, until the next is due.
         """
         commands = []
         for stream in self._streams.values():
             keep = stream.marks.mark(now, stream.n)
+            if stream.carried:  # late readers start at a snapshot of an older epoch
+                continue
             if keep and stream.snapshot_n:
                 keep = min(keep, stream.snapshot_n)
             if keep:
@@ -110,7 +114,9 @@ class Numbering:
     def _append(self, batch: Batch, stream: _Stream, event: Event, ts_append: int) -> None:
         stream.n += 1
         if isinstance(event, Snapshot):
-            stream.snapshot_n = stream.n
+            stream.snapshot_n, stream.carried = stream.n, False
+        elif isinstance(event, Status):
+            stream.carried = event.follows is not None or (stream.carried and event.state is State.LIVE)
         words = [b"XADD", stream.key, format_id(self.epoch, stream.n), *encode_entry(event, ts_append)]
         batch.add(pack_words(words), Placed(event, stream.n))
 

@@ -80,6 +80,7 @@ class Worker:
         self._outside, self._parts = Outside(settings, venue, clock), _parts(settings, venue)
         self._steward = Steward(self.me, venue.name, list(self._parts))
         self._link = RedisLink(settings.redis_url, f"thalweg-ingest-{venue.name}")
+        self._sequenced = False  # readers do not know `follows` yet
         self._connected = self._leaving = self._failed = False
         self._group: asyncio.TaskGroup | None = None
         self.shards = {number: self._shard(number) for number in self._parts}
@@ -170,13 +171,13 @@ class Worker:
 
     def _shard(self, number: int) -> Shard:
         sink = Sink(self._settings, self._venue, number, self.me, self._tally, self._rings, self._clock)
-        return Shard(sink, self._clock, lambda shard: self._draw(number, shard))
+        return Shard(sink, self._clock, partial(self._draw, number), sequenced=self._sequenced)
 
     def _draw(self, number: int, shard: Shard) -> Line:
         """Make a session and start a connection for it."""
         settings, venue, rings, clock = self._settings, self._venue, self._rings, self._clock
         session = Session(venue, self._parts[number], self._tally, random.random, int(settings.snapshot_s * 1e9))
-        line = Line(session, self._tally, books=venue.capability.detector == "sequence")
+        line = Line(session, self._tally, books=self._sequenced)
         put = partial(shard.put, line)
         line.feed = feed = Feed(settings, venue, session, put, rings, clock, self._notices, self._outside)
         self._start(self._hold(line, feed))

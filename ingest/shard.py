@@ -75,11 +75,11 @@ class Line:
 class Shard:
     """The part of a venue's instruments that one socket carries."""
 
-    def __init__(self, sink: Sink, clock: Clock, draw: Callable[[Shard], Line]) -> None:
-        """Be idle; `draw` makes a line of this shard and starts it."""
+    def __init__(self, sink: Sink, clock: Clock, draw: Callable[[Shard], Line], *, sequenced: bool) -> None:
+        """Be idle; `draw` makes a line of this shard and starts it; `sequenced` as in `splice.resume`."""
         self.sink, self.role = sink, Role.IDLE
         self.line: Line | None = None
-        self._clock, self._draw = clock, draw
+        self._clock, self._draw, self._sequenced = clock, draw, sequenced
         self._listings: Mapping[str, Listing] = {}
         sink.resume, sink.lost = self._resume, self._lost
 
@@ -140,7 +140,7 @@ class Shard:
     def _resume(self, tails: dict[str, Tail], left: list[Item]) -> Resumed:
         """Give what a new epoch begins with."""
         kept = left + (self.line.ring.take() if self.line else [])
-        return resume(self.sink.tracks, tails, kept, self._clock.wall_ns())
+        return resume(self.sink.tracks, tails, kept, self._clock.wall_ns(), sequenced=self._sequenced)
 
     def _lost(self) -> None:
         """The sink writes no more."""

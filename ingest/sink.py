@@ -14,11 +14,13 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from ingest.backoff import Backoff
+from ingest.claim import Claim
 from ingest.numbering import Batch, Numbering, Placed, opens_of
 from ingest.ring import Item
-from ingest.splice import Resumed, Tail, tail_of
+from ingest.splice import Resumed, Tail, behind, tail_of
 from ingest.tally import Tally
 from ingest.track import Track
 from ingest.venue import Venue
@@ -28,7 +30,7 @@ from thalweg.clock import Clock
 from thalweg.errors import Fenced, Held, RedisTrouble
 from thalweg.events import Delta, Event, Trade
 from thalweg.latency import Rings
-from thalweg.lease import TRUST_S, TTL_S
+from thalweg.lease import TTL_S
 from thalweg.resp import pack
 from thalweg.settings import Settings
 from thalweg.transport import RedisLink, checked
@@ -36,7 +38,7 @@ from thalweg.wire import parse_id
 
 RING_S = 0.5  # a bell rings at least this often, as a sign of life
 TRIM_NS = 1_000_000_000
-GRACE_NS = 2_000_000_000  # an owner that is to be replaced goes on until it is fenced, at most so long
+CATCH_UP_S = 0.5  # connections of one venue are rarely further apart
 TAIL = 512  # entries of a stream's end: a lease's time at 150 a second
 FLOORS = 3  # tries to get above a stream whose epochs are ahead of the counter
 LOG = logging.getLogger("thalweg.ingest")
@@ -65,10 +67,7 @@ class Sink:
         self._flight: list[tuple[int, Placed]] = []
         self._refused: list[Event] = []
         self._wanted, self._wake = asyncio.Event(), asyncio.Event()
-        self._expected = ""
-        self._trusted_at = self._acquired_at = self._trimmed_at = 0
-        self._renew = False
-        self._leave_at: int | None = None
+        self._claim, self._trimmed_at = Claim(), 0
         self._backoff = Backoff(0.1, 2.0, random.random)
 
     @property
@@ -83,20 +82,16 @@ class Sink:
 
     def own(self, expected: str, seen_at: int, *, mine: bool) -> None:
         """Write this shard; take its lease from `expected` if need be. `seen_at` is when a beat showed whose it is."""
-        self._leave_at = None
-        if mine:
-            self._trusted_at = max(self._trusted_at, seen_at)
-        elif self._acquired_at and seen_at > self._acquired_at:
-            self._renew = True  # the server has forgotten the lease, and maybe more
+        if self._claim.seen(seen_at, mine=mine):
             self._wake.set()
         if not self._wanted.is_set():
-            self._expected = expected
+            self._claim.expected = expected
             self._wanted.set()
 
     def leave(self, seen_at: int) -> None:
-        """Another worker is to write this shard: go on until it does, or for `GRACE_NS`."""
-        if self._wanted.is_set() and seen_at > self._acquired_at and self._leave_at is None:
-            self._leave_at = self._clock.monotonic_ns() + GRACE_NS
+        """Another worker is to write this shard: go on until it does, but not for long."""
+        if self._wanted.is_set():
+            self._claim.leave(seen_at, self._clock.monotonic_ns())
 
     def put(self, events: list[Event], ts_decoded: int) -> None:
         """Queue events; they are flushed at the loop's next turn."""
@@ -133,25 +128,22 @@ class Sink:
             Fenced: another worker has opened an epoch.
             Held: another worker has the lease.
         """
-        while not self._over():
+        while not self._claim.over(self._clock.monotonic_ns()):
             try:
                 numbering = await self._begin_epoch()
                 self._backoff.reset()
-                while not self._over():
+                while not self._claim.over(self._clock.monotonic_ns()):
                     await self._flush(numbering)
             except RedisTrouble as trouble:
                 if not self._backoff.attempts:
                     LOG.warning("%s shard %d: %s; trying again", self._venue.name, self._shard, trouble)
                 await asyncio.sleep(self._backoff.next_s())
 
-    def _over(self) -> bool:
-        """Whether the time to be replaced in is up."""
-        return self._leave_at is not None and self._clock.monotonic_ns() > self._leave_at
-
     async def _hand_over(self) -> None:
         """Write no more: count what landed, and what did not as fenced."""
-        self.owning, self._leave_at = False, None
+        self.owning = False
         self._wanted.clear()
+        self._claim.lost()
         self._tally.dropped["fenced"] += len(self._waiting.take())
         self.lost()
         try:
@@ -159,7 +151,7 @@ class Sink:
         except RedisTrouble:  # then nobody can tell
             self._refused += [placed.event for _, placed in self._flight]
         self._tally.dropped["fenced"] += len(self._refused)
-        self._flight, self._refused, self._acquired_at = [], [], 0
+        self._flight, self._refused = [], []
 
     async def _begin_epoch(self) -> Numbering:
         """Take the lease, open a new epoch in every stream of the shard, and only then see what the streams hold."""
@@ -167,16 +159,26 @@ class Sink:
         numbering = await self._open_above()
         await self._settle()
         tails = await self._tails(numbering.epoch)
+        await self._catch_up(tails)
         left = [(event, self._clock.wall_ns()) for event in self._refused] + self._waiting.take()
         resumed = self.resume(tails, left)
         self._tally.dropped["redis_down" if self.owning else "standby"] += resumed.dropped
         self._refused = []
         self._waiting.begin(resumed.items)
         if not self.owning:
-            LOG.info("%s shard %d: mine from epoch %d on", self._venue.name, self._shard, numbering.epoch)
+            told = self._venue.name, self._shard, numbering.epoch, resumed.continued, len(self.tracks)
+            LOG.info("%s shard %d: mine from epoch %d on; %d of %d books go on without a snapshot", *told)
         self.owning, self.epoch = True, numbering.epoch
         self._wake.set()
         return numbering
+
+    async def _catch_up(self, tails: dict[str, Tail]) -> None:
+        """Wait a moment for books that are about to reach what their streams have."""
+        if self._venue.capability.detector == "sequence":
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CATCH_UP_S):
+                    while behind(self.tracks, tails):  # noqa: ASYNC110 - the books tell nobody where they are
+                        await asyncio.sleep(0.01)
 
     async def _open_above(self) -> Numbering:
         """Acquire and open; streams that are ahead of a lost counter are passed in a second try."""
@@ -193,12 +195,11 @@ class Sink:
 
     async def _acquire(self, floor: int) -> int:
         """Take the lease, or renew it, and give the epoch that comes with it."""
-        sent_at, expected = self._clock.monotonic_ns(), self._expected
+        sent_at, expected = self._clock.monotonic_ns(), self._claim.expected
         names = keys.lease(self._venue.name, self._shard), keys.epoch(self._venue.name, self._shard)
         taken = "FCALL", "thalweg_acquire", 2, *names, self._owner, int(TTL_S * 1000), expected, floor
         epoch = int(await self._link.call(*taken))
-        self._expected, self._renew = "", False
-        self._trusted_at, self._acquired_at = sent_at, self._clock.monotonic_ns()
+        self._claim.acquired(sent_at, self._clock.monotonic_ns())
         return epoch
 
     async def _top(self) -> int:
@@ -240,7 +241,7 @@ class Sink:
 
     async def _flush(self, numbering: Numbering) -> None:
         """Send what is queued, or a sign of life, and trim about once a second."""
-        if self._renew or self._clock.monotonic_ns() - self._trusted_at > TRUST_S * 1e9:
+        if self._claim.doubtful(self._clock.monotonic_ns()):
             raise RedisTrouble("the lease was not renewed in time")
         try:
             async with asyncio.timeout(RING_S):

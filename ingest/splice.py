@@ -1,12 +1,15 @@
 """Where a new epoch goes on: what the stream ends with, and which of the events kept meanwhile come after that.
 
 Pure. The writer opens the epoch first, so that nobody else can append any more; then it reads the tail; then this
-module says what the epoch begins with. No trade is written twice, and a hole in trade numbers is told.
+module says what the epoch begins with. A book whose venue numbers its updates goes on from the stream's last one, if
+what was kept reaches back to it: readers keep their book, and no snapshot is needed. Any other live book is written
+whole. No trade is written twice, and a hole in trade numbers is told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ingest.ring import Item
@@ -14,7 +17,7 @@ from ingest.tape import Tape
 from ingest.track import Track
 from ingest.venue import TradeUpdate
 from thalweg.errors import WireError
-from thalweg.events import Delta, Open, Snapshot, State, Status, Trade
+from thalweg.events import Delta, Event, Made, Open, Snapshot, State, Status, Trade
 from thalweg.wire import decode_entry, parse_id
 
 Position = tuple[int, int]
@@ -41,6 +44,7 @@ def tail_of(venue: str, instrument: str, found: Iterable[tuple[bytes, list[bytes
     An entry that is not in our layout ends what can be said.
     """
     tail, judged, placed = Tail(), False, False
+    newer: Event | None = None
     for at, flat in found:
         tail.position = tail.position or parse_id(at)
         try:
@@ -49,47 +53,131 @@ def tail_of(venue: str, instrument: str, found: Iterable[tuple[bytes, list[bytes
             break
         if isinstance(event, Trade):
             tail.trades.append(event)
-        elif isinstance(event, Open):
-            judged = placed = (
-                True  # whether the book went on over an `open` is not followed up: a snapshot does as well
-            )
         elif isinstance(event, Snapshot | Status) and not judged:
             tail.live, judged = event.state is State.LIVE, True
         if isinstance(event, Delta | Snapshot) and not placed:
-            tail.sequence, placed = event.last, True
             tail.live, judged = tail.live or not judged, True  # deltas are only written of a live book
+            tail.sequence, placed = event.last, True
+        elif isinstance(event, Open) and not placed and not (isinstance(newer, Status) and newer.follows):
+            tail.live, judged, placed = False, True, True  # the book was lost here, and not given since
+        newer = event
+    tail.live = tail.live and placed
     tail.trades.reverse()
     return tail
 
 
 @dataclass(slots=True)
 class Resumed:
-    """What an epoch begins with, and how many of the kept events are not in it."""
+    """What an epoch begins with, how many of the kept events are not in it, and how many books go on."""
 
     items: list[Item] = field(default_factory=list)
     dropped: int = 0
+    continued: int = 0
 
 
-def resume(tracks: Sequence[Track], tails: dict[str, Tail], kept: Sequence[Item], now: int) -> Resumed:
-    """Give what a new epoch begins with after its opens: each book as it stands, then what trades are new."""
+def behind(tracks: Sequence[Track], tails: dict[str, Tail]) -> bool:
+    """Whether a live book has not reached yet what its stream has: in a moment it may go on from there."""
+    return any(
+        (tail := tails[track.instrument.name]).live
+        and tail.sequence is not None
+        and track.state is State.LIVE
+        and track.sequence is not None
+        and track.sequence < tail.sequence
+        for track in tracks
+    )
+
+
+def resume(
+    tracks: Sequence[Track], tails: dict[str, Tail], kept: Sequence[Item], now: int, *, sequenced: bool
+) -> Resumed:
+    """Give what a new epoch begins with after its opens.
+
+    Args:
+        tracks: the shard's books as this worker has them.
+        tails: what each stream ended with, by instrument.
+        kept: this worker's events that are not written, in order.
+        now: the wall instant.
+        sequenced: whether the venue's sequence belongs to the book, so that it can go on without a snapshot.
+    """
     by_name = dict[str, list[Item]]()
     for item in kept:
         by_name.setdefault(item[0].instrument, []).append(item)
-    resumed = Resumed()
+    resumed, again = Resumed(), 0
     for track in tracks:
-        name = track.instrument.name
-        mine = by_name.get(name, [])
-        trades = new_trades(track, tails.get(name, Tail()), mine, now)
-        resumed.items += [(event, now) for event in track.bridge(now)]
-        resumed.items += trades
-    resumed.dropped = len(kept) - sum(isinstance(event, Trade) for event, _ in resumed.items)
+        mine, tail = by_name.get(track.instrument.name, []), tails[track.instrument.name]
+        trades = new_trades(track, tail, mine, now)
+        deltas = following(track, tail, mine) if sequenced else None
+        if deltas is None:
+            resumed.items += [(event, now) for event in track.bridge(now)]
+            resumed.items += trades
+        else:
+            resumed.items.append((_follows(track, tail, now), now))
+            resumed.items += _in_order(mine, deltas, trades)
+            resumed.continued += 1
+            again += len(deltas)
+        again += sum(isinstance(event, Trade) for event, _ in trades)
+    resumed.dropped = len(kept) - again
     return resumed
+
+
+def following(track: Track, tail: Tail, kept: Sequence[Item]) -> list[Item] | None:
+    """Give the deltas that bring a reader's book from where the stream ends to where ours is; `None` if some lack."""
+    if not tail.live or tail.sequence is None or track.state is not State.LIVE or track.sequence is None:
+        return None
+    at, deltas = track.sequence, list[Item]()
+    for item in reversed(kept):
+        event = item[0]
+        if at == tail.sequence:
+            break
+        if isinstance(event, Delta):
+            if event.last != at or event.first is None:
+                return None
+            deltas.append(item)
+            at = event.first - 1
+        elif _breaks(event):
+            return None
+    return deltas[::-1] if at == tail.sequence else None
+
+
+def _breaks(event: Event) -> bool:
+    """Whether the book before an event says nothing about the book after it."""
+    if isinstance(event, Snapshot):
+        return event.made is Made.VENUE
+    return isinstance(event, Status) and event.state is not State.LIVE
+
+
+def _follows(track: Track, tail: Tail, now: int) -> Status:
+    """Give the status that says from which entry on the book goes on."""
+    status = track.status(now)
+    status.follows = tail.position
+    return status
+
+
+def _in_order(kept: Sequence[Item], deltas: Sequence[Item], trades: Sequence[Item]) -> list[Item]:
+    """Give deltas and trades in the order they were kept in, a word about lost trades before the trade it is about."""
+    changes, told = {id(event) for event, _ in deltas}, {id(event) for event, _ in trades}
+    merged, rest = list[Item](), deque(trades)
+    for item in kept:
+        if id(item[0]) in changes:
+            merged.append(item)
+        elif id(item[0]) in told:
+            merged += _through(item, rest)
+    return [*merged, *rest]
+
+
+def _through(last: Item, rest: deque[Item]) -> Iterator[Item]:
+    """Take items up to and with one that is in there."""
+    while True:
+        item = rest.popleft()
+        yield item
+        if item[0] is last[0]:
+            return
 
 
 def new_trades(track: Track, tail: Tail, kept: Sequence[Item], now: int) -> list[Item]:
     """Give the trades that the stream does not have, with a word where some are missing; the track learns the rest."""
     trades = [(event, ts) for event, ts in kept if isinstance(event, Trade)]
-    fresh = _by_number(track, tail, trades, now) if track.tape.last is not None else _by_name(tail, trades)
+    fresh = _by_number(track, tail, trades, now) if track.tape.numbered else _by_name(tail, trades)
     track.tape.seed(tail.trades)
     return fresh
 
@@ -105,6 +193,9 @@ def _by_number(track: Track, tail: Tail, trades: Sequence[tuple[Trade, int]], no
         if missing:
             fresh.append((track.status(now, f"{missing} trades lost"), now))
         fresh.append((trade, ts_decoded))
+    missing = (track.tape.last or 0) - (seen.last or 0) if tail.trades or trades else 0
+    if missing > 0:
+        fresh.append((track.status(now, f"{missing} trades lost"), now))
     return fresh
 
 

@@ -25,9 +25,14 @@ class Tape:
         self._seeded: int | None = None
 
     @property
+    def numbered(self) -> bool:
+        """Whether trades with numbers that step by one have come."""
+        return self._last is not None
+
+    @property
     def last(self) -> int | None:
-        """The number of the last trade, where numbers step by one and one has come."""
-        return self._last
+        """The number of the last trade, where numbers step by one."""
+        return self._seeded if self._last is None else self._last
 
     def seed(self, trades: Iterable[Trade]) -> None:
         """Learn what the stream has already, oldest first: another worker wrote it."""
@@ -51,7 +56,7 @@ class Tape:
         if trade.number is None:
             return None if not self._remember(trade.id) else 0
         if self._last is None:
-            self._last = self._seeded
+            self._last = self._seeded  # from here on it is known that numbers step by one
         last, number = self._last, trade.number
         if last is not None and number <= last and not self._anew(trade):
             return None

@@ -53,11 +53,12 @@ class Hand:
         self.desk, self.name = desk, name
         self.settings = Settings(instruments=Instruments({"BTC-USDT": BTC}), redis_url=url)
         self.sink = Sink(self.settings, desk.venue, 0, name, desk.tally, Rings("append"), SystemClock())
-        self.shard = Shard(self.sink, SystemClock(), self._draw)
+        self.sequenced = desk.venue.capability.detector == "sequence"
+        self.shard = Shard(self.sink, SystemClock(), self._draw, sequenced=self.sequenced)
         self.plugs: list[Plug] = []
 
     def _draw(self, shard: Shard) -> Line:
-        line = Line(self.desk.session, self.desk.tally, books=self.desk.venue.capability.detector == "sequence")
+        line = Line(self.desk.session, self.desk.tally, books=self.sequenced)
         line.feed = Plug()
         self.plugs.append(line.feed)
         return line
