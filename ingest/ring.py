@@ -45,13 +45,26 @@ class Ring:
     def add(self, events: list[Event], ts_decoded: int) -> None:
         """Keep events, and let go of what is too old or too much."""
         for event in events:
-            if isinstance(event, Trade) or (self._books and not _periodic(event)):
-                self._items.append((event, ts_decoded))
-                self._bytes += weight(event)
-            else:
-                self._tally.dropped["standby"] += 1
+            self._keep((event, ts_decoded))
+        self._trim(ts_decoded)
+
+    def back(self, items: list[Item]) -> None:
+        """Keep events that were taken or told before this; none was kept since."""
+        for item in items:
+            self._keep(item)
+        if items:
+            self._trim(items[-1][1])
+
+    def _keep(self, item: Item) -> None:
+        if isinstance(item[0], Trade) or (self._books and not _again(item[0])):
+            self._items.append(item)
+            self._bytes += weight(item[0])
+        else:
+            self._tally.dropped["standby"] += 1
+
+    def _trim(self, now: int) -> None:
         items = self._items
-        while items and (items[0][1] < ts_decoded - KEPT_NS or len(items) > COUNT_MAX or self._bytes > BYTES_MAX):
+        while items and (items[0][1] < now - KEPT_NS or len(items) > COUNT_MAX or self._bytes > BYTES_MAX):
             self._bytes -= weight(items.popleft()[0])
             self._tally.dropped["standby"] += 1
 
@@ -65,6 +78,6 @@ class Ring:
         self._tally.dropped["standby"] += len(self.take())
 
 
-def _periodic(event: Event) -> bool:
+def _again(event: Event) -> bool:
     """Whether an event only says again what the events before it made."""
-    return isinstance(event, Snapshot) and event.made is Made.PERIODIC
+    return isinstance(event, Snapshot) and event.made is not Made.VENUE

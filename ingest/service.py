@@ -80,7 +80,7 @@ class Worker:
         self._outside, self._parts = Outside(settings, venue, clock), _parts(settings, venue)
         self._steward = Steward(self.me, venue.name, list(self._parts))
         self._link = RedisLink(settings.redis_url, f"thalweg-ingest-{venue.name}")
-        self._sequenced = False  # readers do not know `follows` yet
+        self._sequenced = venue.capability.detector == "sequence"
         self._connected = self._leaving = self._failed = False
         self._group: asyncio.TaskGroup | None = None
         self.shards = {number: self._shard(number) for number in self._parts}

@@ -142,8 +142,10 @@ class Shard:
         kept = left + (self.line.ring.take() if self.line else [])
         return resume(self.sink.tracks, tails, kept, self._clock.wall_ns(), sequenced=self._sequenced)
 
-    def _lost(self) -> None:
-        """The sink writes no more."""
+    def _lost(self, items: list[Item]) -> None:
+        """The sink writes no more; what it has not sent may still be of use, if the shard comes back soon."""
+        if self.line is not None:
+            self.line.ring.back(items)
         self._let_go()
 
     def _let_go(self) -> None:

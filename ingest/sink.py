@@ -53,11 +53,11 @@ class Sink:
         """Connect later, in `run`.
 
         `tracks`, `resume` and `lost` are set by whoever gives the events: the books, what a new epoch begins with, and
-        whom to tell that it is over. `owning` says whether `put` is the way, `epoch` is the last one that was begun.
+        who takes back what waits when it is over. `owning` says whether `put` is the way, `epoch` is the last one begun.
         """
         self.tracks: Sequence[Track] = ()
         self.resume: Callable[[dict[str, Tail], list[Item]], Resumed] = lambda tails, kept: Resumed()
-        self.lost: Callable[[], None] = lambda: None
+        self.lost: Callable[[list[Item]], None] = lambda items: None
         self.owning = False
         self.epoch = 0
         self._settings, self._venue, self._shard, self._owner = settings, venue, shard, owner
@@ -140,12 +140,11 @@ class Sink:
                 await asyncio.sleep(self._backoff.next_s())
 
     async def _hand_over(self) -> None:
-        """Write no more: count what landed, and what did not as fenced."""
+        """Write no more: give back what was not sent, count what landed, and what was refused as fenced."""
         self.owning = False
         self._wanted.clear()
         self._claim.lost()
-        self._tally.dropped["fenced"] += len(self._waiting.take())
-        self.lost()
+        self.lost(self._waiting.take())
         try:
             await self._settle()
         except RedisTrouble:  # then nobody can tell

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 
 import ingest.waiting
-import thalweg
 from ingest.venue import Capability
 from tests.ingest.hand import KEY, LEASE, assert_sound, entries, hand, until
 from tests.ingest.toy import TOY, Desk, delta, replay, whole, with_rule
@@ -18,15 +14,6 @@ from thalweg.events import Open, Snapshot, State, Status, Trade
 from thalweg.lease import Role
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def server(redis_url: str) -> Iterator[Any]:
-    """A clean server with our functions."""
-    client = redis.Redis.from_url(redis_url)
-    client.function_load((Path(thalweg.__file__).with_name("functions.lua")).read_text(), replace=True)
-    yield client
-    client.close()
 
 
 def trade(number: int, **more: Any) -> dict[str, Any]:
