@@ -53,7 +53,7 @@ class Sink:
         """Connect later, in `run`.
 
         `tracks`, `resume` and `lost` are set by whoever gives the events: the books, what a new epoch begins with, and
-        who takes back what waits when it is over. `owning` says whether `put` is the way, `epoch` is the last one begun.
+        who takes back what waits when it is over. `owning` says whether `put` is the way, `epoch` is the last begun.
         """
         self.tracks: Sequence[Track] = ()
         self.resume: Callable[[dict[str, Tail], list[Item]], Resumed] = lambda tails, kept: Resumed()
