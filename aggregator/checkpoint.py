@@ -64,14 +64,12 @@ def encode_checkpoint(one: Checkpoint) -> bytes:
     )
 
 
-def decode_checkpoint(text: bytes | None) -> Checkpoint:
-    """Give the checkpoint of its JSON; the very beginning where there is none.
+def decode_checkpoint(text: bytes) -> Checkpoint:
+    """Give the checkpoint of its JSON.
 
     Raises:
         WireError: not a checkpoint of version 1.
     """
-    if text is None:
-        return Checkpoint()
     try:
         parts = orjson.loads(text)
         if parts["v"] != VERSION:

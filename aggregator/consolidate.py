@@ -35,7 +35,8 @@ class Ladder:
     """One instrument: its venues' books, the views last published, and the batch at hand.
 
     `seq` is that of the last publication made, `confirmed` of the last the server has confirmed, `opened` of the
-    epoch's first, `first` of the process's first: sequences are dense, so they count the publications.
+    epoch's first, `first` of the first since nobody else owned the instrument: sequences are dense, so they count the
+    publications. `carried` are those of the process before that.
 
     `waits` holds, for each entry of the batch that came straight through, how long it was on its way through the
     stream. Snapshots that ingest made, status and open entries and entries older than `live_since` are left out of
@@ -45,14 +46,14 @@ class Ladder:
     __slots__ = (
         *("_buffer", "_keyed_at", "_kind", "_oldest", "_runs", "_since_key", "_touched", "_trades", "_views"),
         *("batch", "books", "changes", "instrument", "live_since", "quote", "settled", "waits"),
-        *("confirmed", "epoch", "first", "opened", "seq"),
+        *("carried", "confirmed", "epoch", "first", "opened", "seq"),
     )
 
     def __init__(self, instrument: Instrument, venues: Iterable[str]) -> None:
         """Start with empty books."""
         self.instrument = instrument
         self.books = [VenueBook(instrument, venue) for venue in venues]
-        self.epoch = self.seq = self.opened = self.first = self.confirmed = self.live_since = 0
+        self.epoch = self.seq = self.opened = self.first = self.confirmed = self.carried = self.live_since = 0
         self.settled = Counters()
         self.quote = Quote()
         self._views: list[list[Levels]] = [[NO_LEVELS, NO_LEVELS] for _ in self.books]
@@ -110,17 +111,34 @@ class Ladder:
         """Begin an epoch: the server has given `seq` to the record that opened it."""
         self.seq = self.opened = self.first = self.confirmed = seq
 
-    def succeed(self, before: Ladder, *, landed: bool) -> None:
-        """Go on counting where the ladder of an earlier epoch stopped; `landed`: the server got its last batch."""
-        self.first = before.first
+    def floor(self, top: int) -> int:
+        """Give the sequence that a later epoch must stay above, where the server's stream ends with `top`.
+
+        Normally the last one confirmed: one whose outcome is not known may not have been published, and would leave a
+        hole. A server that lost what it had confirmed may have lost that one, too, after readers saw it.
+        """
+        return self.confirmed if top >= self.confirmed else self.seq
+
+    def succeed(self, before: Ladder, *, landed: bool, dense: bool) -> None:
+        """Go on counting where the ladder of an earlier epoch stopped.
+
+        Args:
+            before: that ladder.
+            landed: the server got its last batch.
+            dense: nobody else published since.
+        """
         self.settled.add(before.settled)
         if landed:
             self.settled.add(before.batch)
+        if dense:
+            self.first, self.carried = before.first, before.carried
+        else:
+            self.carried = before.published + landed
 
     @property
     def published(self) -> int:
         """Publications of this process that the server has confirmed."""
-        return self.confirmed - self.first + 1 if self.confirmed else 0
+        return self.carried + (self.confirmed - self.first + 1 if self.confirmed else 0)
 
     @property
     def pending(self) -> int:

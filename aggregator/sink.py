@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -13,6 +13,7 @@ from thalweg import keys
 from thalweg.clock import Clock
 from thalweg.errors import Fenced
 from thalweg.latency import Rings
+from thalweg.lease import TTL_S
 from thalweg.publication import SEQ_OFFSET, Kind, Publication, encode_publication
 from thalweg.resp import pack, pack_words
 from thalweg.transport import RedisLink, Reply, checked
@@ -30,13 +31,14 @@ class Outlet:
         name = ladder.instrument.name
         self.ladder = ladder
         self._out, self._checkpoint = keys.out(name).encode(), keys.checkpoint(name).encode()
+        self._previous = keys.previous_checkpoint(name).encode()
         self._channel = keys.book(name).encode()
         self._publish = (b"FCALL", b"thalweg_publish", b"1", self._out, self._channel)
         self._marks = TrimMarks(retention_s, cap)
         self._kept: Checkpoint | None = None
 
-    async def open(self, link: RedisLink, epoch: int) -> None:
-        """Open `out:` for an epoch; the ladder then stands at the sequence of the record that did it.
+    async def open(self, link: RedisLink, epoch: int, floor: int) -> None:
+        """Open `out:` for an epoch, above a sequence; the ladder then stands at that of the record that did it.
 
         Raises:
             Fenced: a newer epoch owns it.
@@ -46,7 +48,7 @@ class Outlet:
         ladder.epoch = epoch
         record = encode_publication(ladder.opening())
         words = (b"FCALL", b"thalweg_open_out", 2, self._out, self._checkpoint, epoch, self._channel, SEQ_OFFSET)
-        ladder.stand_at(await link.call(*words, record))
+        ladder.stand_at(await link.call(*words, record, floor))
 
     def step(self, parts: Sequence[Part], ts_read: int, now_ns: int, clock: Clock, rings: Rings) -> bytes:
         """Take a batch into the books and give the command that appends and publishes its record.
@@ -81,8 +83,8 @@ class Outlet:
         return pack_words((*self._publish, identity, encode_publication(publication)))
 
     def checkpoint(self, point: Checkpoint) -> bytes:
-        """Give the command that writes a checkpoint unless a newer epoch has."""
-        words = (b"FCALL", b"thalweg_checkpoint", b"1", self._checkpoint, b"%d" % point.epoch)
+        """Give the command that writes a checkpoint, and keeps the one before, unless a newer epoch has."""
+        words = (b"FCALL", b"thalweg_checkpoint", b"2", self._checkpoint, self._previous, b"%d" % point.epoch)
         return pack_words((*words, encode_checkpoint(point)))
 
     def keep(self, now_ns: int) -> list[bytes]:
@@ -104,11 +106,37 @@ class Outlet:
         return due
 
 
-def heartbeat(now_ns: int, epoch: int, ladders: Iterable[Ladder], trouble: str | None) -> bytes:
-    """Give the command that publishes a heartbeat, as of a wall instant."""
-    heads = {ladder.instrument.name: ladder.seq for ladder in ladders}
+def heartbeat(now_ns: int, epoch: int, heads: Mapping[str, int], trouble: str | None) -> bytes:
+    """Give the command that publishes a heartbeat, as of a wall instant, with the last sequence by instrument."""
     text = orjson.dumps({"ts": now_ns, "epoch": epoch, "heads": heads, "trouble": trouble})
     return pack(b"PUBLISH", keys.HEARTBEAT, text)
+
+
+def beat(shards: Sequence[int], me: str, *, leaving: bool) -> bytes:
+    """Give the command that keeps our place among the aggregators, or leaves it, and renews the leases we hold."""
+    leases = [keys.lease(keys.OUT, shard) for shard in shards]
+    count = 1 + len(leases)
+    return pack("FCALL", "thalweg_beat", count, keys.workers(keys.OUT), *leases, me, _ttl_ms(), int(leaving))
+
+
+def release(shard: int, me: str) -> bytes:
+    """Give the command that frees a shard's lease if it is ours."""
+    return pack("FCALL", "thalweg_release", 1, keys.lease(keys.OUT, shard), me)
+
+
+async def acquire(link: RedisLink, shard: int, me: str, expected: str, floor: int) -> int:
+    """Take a shard that is free, ours or the expected owner's, and give an epoch above the floor.
+
+    Raises:
+        Held: somebody else has it.
+        RedisTrouble: the connection failed or the server refused.
+    """
+    lease, epoch = keys.lease(keys.OUT, shard), keys.epoch(keys.OUT, shard)
+    return int(await link.call("FCALL", "thalweg_acquire", 2, lease, epoch, me, _ttl_ms(), expected, floor))
+
+
+def _ttl_ms() -> int:
+    return round(TTL_S * 1000)
 
 
 def latency_command(now_ns: int, hops: dict[str, Any]) -> bytes:

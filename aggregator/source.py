@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 from aggregator.bells import Bells
 from aggregator.books import Cursor, VenueBook
-from aggregator.checkpoint import Checkpoint, decode_checkpoint
+from aggregator.checkpoint import Checkpoint, checkpoint_of, decode_checkpoint
 from aggregator.consolidate import Entries, Ladder
 from aggregator.counters import Counters
 from thalweg import keys
@@ -43,6 +43,19 @@ class Stream:
     def book(self) -> VenueBook:
         """The venue's book."""
         return self.ladder.books[self.index]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where an instrument's publications end, and the checkpoint that can be read."""
+
+    top: Cursor
+    checkpoint: Checkpoint | None
+
+    @property
+    def epoch(self) -> int:
+        """The highest epoch that anything of the instrument was written under."""
+        return max(self.top[0], self.checkpoint.epoch if self.checkpoint else 0)
 
 
 def next_entries(stream: Stream) -> bytes:
@@ -111,13 +124,21 @@ class EntrySource:
         replies = [checked(reply) for reply in await self._link.run(commands)]
         return [parse_id(reply[0][0]) if reply else (0, 0) for reply in replies]
 
-    async def lost(self, instrument: str) -> bool:
-        """Whether the server has neither publications nor a checkpoint of an instrument.
+    async def ends(self, instruments: Sequence[str]) -> dict[str, End]:
+        """Give how far each instrument's publications go, and under which epochs.
 
         Raises:
             RedisTrouble: the connection failed or the server refused.
         """
-        return not await self._link.call(b"EXISTS", keys.out(instrument), keys.checkpoint(instrument))
+        commands = []
+        for name in instruments:
+            commands.append(pack(b"XREVRANGE", keys.out(name), b"+", b"-", b"COUNT", 1))
+            commands.append(pack(b"GET", keys.checkpoint(name)))
+        replies = [checked(reply) for reply in await self._link.run(commands)]
+        return {
+            name: End(parse_id(last[0][0]) if last else (0, 0), readable(name, text))
+            for name, last, text in zip(instruments, replies[::2], replies[1::2], strict=True)
+        }
 
     async def landed(self, ladder: Ladder) -> bool:
         """Whether the last publication of a ladder is in `out:`, so that its batch must not be repeated.
@@ -128,30 +149,39 @@ class EntrySource:
         identity = format_id(ladder.epoch, ladder.seq)
         return bool(await self._link.call(b"XRANGE", keys.out(ladder.instrument.name), identity, identity))
 
-    async def checkpoint(self, instrument: str) -> Checkpoint:
-        """Read an instrument's checkpoint.
+    async def point(self, instrument: str, before: Ladder | None) -> Checkpoint:
+        """Give where to go on from: the last checkpoint that can be read, or what we know where the server lost all.
 
         Raises:
             RedisTrouble: the connection failed or the server refused.
-            WireError: it is not in our layout.
         """
-        return decode_checkpoint(await self._link.call(b"GET", keys.checkpoint(instrument)))
+        names = (keys.checkpoint(instrument), keys.previous_checkpoint(instrument))
+        found = [readable(name, text) for name, text in zip(names, await self._link.call(b"MGET", *names), strict=True)]
+        known = checkpoint_of(before) if before is not None else Checkpoint()
+        return found[0] or found[1] or known
 
-    async def advance(self, point: Checkpoint, ladder: Ladder) -> None:
-        """Move a checkpoint on by all publications before the one that opened `ladder`.
+    async def advance(self, point: Checkpoint, ladder: Ladder, ours: Set[int]) -> bool:
+        """Move a checkpoint on by all publications before the one that opened `ladder`; skip what can't be read.
+
+        Returns:
+            Whether any of it, or the checkpoint, was under an epoch that is not ours.
 
         Raises:
             RedisTrouble: the connection failed or the server refused.
-            WireError: a record is not a publication.
         """
         key, end = keys.out(ladder.instrument.name), b"(%d-%d" % (ladder.epoch, ladder.seq)
+        start, epochs = (point.epoch, point.seq), {point.epoch}
         while True:
-            start = b"(%d-%d" % (point.epoch, point.seq)
-            records: Entries = await self._link.call(b"XRANGE", key, start, end, b"COUNT", ROUND)
-            for _, (_, record) in records:
-                point.advance(record)
+            records: Entries = await self._link.call(b"XRANGE", key, b"(%d-%d" % start, end, b"COUNT", ROUND)
+            for identity, (_, record) in records:
+                start = parse_id(identity)
+                epochs.add(start[0])
+                try:
+                    point.advance(record)
+                except WireError as error:
+                    LOG.error("%s %d-%d is passed over: %s", key, *start, error)
             if len(records) < ROUND:
-                return
+                return not epochs <= ours
 
     async def restore(self, stream: Stream, point: Checkpoint) -> None:
         """Bring a book to where `point` says it stood, or to where its stream can be joined.
@@ -198,6 +228,17 @@ class EntrySource:
         if first[1] > 1 and words[1] != b"snapshot":
             first = max([first, *snapshots])
         stream.book.join((first[0], first[1] - 1))
+
+
+def readable(name: str, text: bytes | None) -> Checkpoint | None:
+    """Give a checkpoint of its JSON; `None` where there is none, or none of ours."""
+    if text is None:
+        return None
+    try:
+        return decode_checkpoint(text)
+    except WireError as error:
+        LOG.error("%s is passed over: %s", name, error)
+        return None
 
 
 def _line_of(venue: str, status: dict[bytes, bytes]) -> VenueLine | None:

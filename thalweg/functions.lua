@@ -22,9 +22,6 @@ local function above(key, floor)
   return epoch
 end
 
--- epoch(KEYS: counter) -> an epoch.
-local function next_epoch(keys) return above(keys[1], 0) end
-
 -- beat(KEYS: workers, lease, ...; ARGV: owner, ttl in ms, leaving 0 or 1)
 --   -> live workers, the owner of each lease ('' for none), what is left of each lease in ms (-2 for none).
 -- Notes that a worker lives, or that it leaves; forgets those that were silent for a ttl; renews the leases it holds.
@@ -147,7 +144,6 @@ local function set_checkpoint(keys, args)
   return 1
 end
 
-redis.register_function({ function_name = 'thalweg_epoch', callback = next_epoch, flags = OOM })
 redis.register_function({ function_name = 'thalweg_beat', callback = beat, flags = OOM })
 redis.register_function({ function_name = 'thalweg_acquire', callback = acquire, flags = OOM })
 redis.register_function({ function_name = 'thalweg_release', callback = release, flags = OOM })

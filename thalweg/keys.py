@@ -23,7 +23,6 @@ is a venue's ingest workers, named by the venue, or the aggregators, named `out`
 from __future__ import annotations
 
 HEARTBEAT = "hb"
-OUT_EPOCH = "epoch:out"
 OUT = "out"
 """The group of the aggregators."""
 

@@ -53,7 +53,8 @@ class Feed:
         self.client.publish(self.bell, "")
 
     def open(self) -> None:
-        epoch = self.client.fcall("thalweg_epoch", 1, keys.epoch(self.venue, shard_of(NAME)))
+        names = (keys.lease(self.venue, shard_of(NAME)), keys.epoch(self.venue, shard_of(NAME)))
+        epoch = self.client.fcall("thalweg_acquire", 2, *names, "feed", 3000)
         self.epoch, self.n = int(str(epoch)), 0
         self.append(an_open(venue=self.venue), a_status(State.SYNCING))
         self.snapshot(BIDS, ASKS)

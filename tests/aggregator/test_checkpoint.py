@@ -29,12 +29,13 @@ def test_a_checkpoint_survives_the_round_trip() -> None:
     assert decode_checkpoint(encode_checkpoint(POINT)) == POINT
 
 
-def test_no_checkpoint_is_the_very_beginning() -> None:
-    assert decode_checkpoint(None) == Checkpoint()
-
-
 @pytest.mark.parametrize(
-    "text", [b"", b"{}", b"[]", b'{"v":2}', b'{"v":1,"seq":1,"epoch":1,"cursors":[],"snapshots":{}}']
+    "text",
+    [
+        *(b"", b"{}", b"[]", b'{"v":2}', b'{"v":1,"seq":1,"epoch":1,"cursors":[],"snapshots":{}}'),
+        b'{"v":1,"seq":1,"epoch":1,"cursors":{"kraken":[-1,2]},"snapshots":{}}',
+        b'{"v":1,"seq":9223372036854775808,"epoch":1,"cursors":{},"snapshots":{}}',
+    ],
 )
 def test_what_is_not_a_checkpoint_is_an_error(text: bytes) -> None:
     with pytest.raises(WireError):

@@ -168,8 +168,9 @@ def test_what_is_sent_counts_as_covered_only_when_settled() -> None:
     assert (ladder.confirmed, ladder.pending) == (2, 0)
 
 
+@pytest.mark.parametrize("dense", [True, False])
 @pytest.mark.parametrize(("landed", "read"), [(True, 6), (False, 5)])
-def test_a_successor_counts_the_last_batch_only_if_it_landed(landed: bool, read: int) -> None:
+def test_a_successor_counts_the_last_batch_only_if_it_landed(landed: bool, read: int, dense: bool) -> None:
     before, after = a_ladder(), Ladder(INSTRUMENT, VENUES)
     before.stand_at(10)
     before.take(0, reply(E, 3, a_trade("1"), a_trade("2")), READ)
@@ -178,8 +179,8 @@ def test_a_successor_counts_the_last_batch_only_if_it_landed(landed: bool, read:
     before.merge(Kind.DELTA)
     before.publication(Kind.DELTA, READ, READ, READ)
 
-    after.stand_at(13 if landed else 12)
-    after.succeed(before, landed=landed)
+    after.stand_at((13 if landed else 12) if dense else 50)
+    after.succeed(before, landed=landed, dense=dense)
 
     assert after.counts().read == after.counts().covered == read + 1
     assert after.published == (4 if landed else 3)

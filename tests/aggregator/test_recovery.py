@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import redis
 
-from aggregator import service, source
+from aggregator import source
+from aggregator.shard import service as shard
 from tests.aggregator.checks import assert_nothing_lost_or_twice, eventually, published, read_report, settled
 from tests.aggregator.conftest import FUNCTIONS, Start, stop
-from tests.aggregator.feed import PATIENCE_S, Feed, Watcher, covers, line_of
-from thalweg.errors import Fenced, RedisTrouble
+from tests.aggregator.feed import Feed, Watcher, covers, line_of
+from thalweg.errors import RedisTrouble
 from thalweg.events import State
 from thalweg.publication import Kind
 from thalweg.settings import Settings
@@ -72,7 +73,7 @@ async def test_connections_cut_at_any_moment_lose_and_repeat_nothing(
     start: Start,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(service, "BACKOFF_S", (0.001, 0.002))
+    monkeypatch.setattr(shard, "BACKOFF_S", (0.001, 0.002))
     rng = random.Random(seed)
     task = start()
     for feed in feeds:
@@ -122,8 +123,8 @@ async def test_flushes_of_unknown_outcome_lose_and_repeat_nothing(
     start: Start,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(service, "RedisLink", UnsureLink)
-    monkeypatch.setattr(service, "BACKOFF_S", (0.001, 0.002))
+    monkeypatch.setattr(shard, "RedisLink", UnsureLink)
+    monkeypatch.setattr(shard, "BACKOFF_S", (0.001, 0.002))
     rng = random.Random(7)
     task = start()
     for feed in feeds:
@@ -169,23 +170,6 @@ async def test_a_server_that_lost_everything_does_not_start_the_sequence_over(
     assert (first.kind, first.seq > before) == (Kind.OPEN, True)
     for feed in feeds:
         assert watcher.view(feed.venue) == (feed.bids, feed.asks)
-
-
-async def test_a_second_aggregator_takes_over_and_the_first_ends(
-    client: redis.Redis, feeds: list[Feed], watcher: Watcher, start: Start
-) -> None:
-    first = start()
-    for feed in feeds:
-        feed.open()
-    await settled(watcher, feeds)
-    start()
-    async with asyncio.timeout(PATIENCE_S):
-        with pytest.raises(ExceptionGroup) as caught:
-            await first
-    await settled(watcher, feeds)
-
-    assert caught.group_contains(Fenced, match="another aggregator took over")
-    assert_nothing_lost_or_twice(client, feeds)
 
 
 async def test_entries_trimmed_before_they_were_read_are_lapped_until_a_snapshot(

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import redis
 
-from aggregator import bells, service
+from aggregator import bells
+from aggregator.shard import service as shard
 from tests.aggregator.checks import assert_nothing_lost_or_twice, eventually, published, read_report, settled
 from tests.aggregator.conftest import Start, stop
 from tests.aggregator.entries import a_status
@@ -90,7 +91,7 @@ async def test_a_writer_that_goes_on_does_not_keep_a_stop(
     start: Start,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(service, "DRAIN_NS", 0)
+    monkeypatch.setattr(shard, "DRAIN_NS", 0)
     task = start()
     for feed in feeds:
         feed.open()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,20 +53,6 @@ def heard(server: redis.Redis) -> Any:
     listener.subscribe(CHANNEL)
     listener.get_message(timeout=1)
     return listener
-
-
-def test_an_epoch_is_the_server_time_and_above_the_last(server: redis.Redis) -> None:
-    before = time.time_ns() // 1_000_000
-    first, second = (call(server, "epoch", [keys.OUT_EPOCH]) for _ in range(2))
-
-    assert before - 1000 < first < second < before + 60_000
-
-
-def test_an_epoch_is_above_the_last_also_when_the_clock_is_behind(server: redis.Redis) -> None:
-    server.set(keys.OUT_EPOCH, "99999999999999")
-
-    assert call(server, "epoch", [keys.OUT_EPOCH]) == 100_000_000_000_000
-    assert server.get(keys.OUT_EPOCH) == b"100000000000000"
 
 
 def test_the_first_record_of_all_has_sequence_1_written_into_it(server: redis.Redis) -> None:

@@ -22,7 +22,7 @@ def test_every_name_is_spelt_as_documented() -> None:
     assert keys.workers(keys.OUT) == "workers:{out}"
     assert keys.budget(VENUE, "local") == "budget:{binance}:local"
     assert keys.latency("ingest:binance") == "lat:ingest:binance"
-    assert (keys.HEARTBEAT, keys.OUT_EPOCH) == ("hb", "epoch:out")
+    assert (keys.HEARTBEAT, keys.OUT) == ("hb", "out")
 
 
 def test_all_that_one_instrument_needs_has_one_hash_tag() -> None:

@@ -105,7 +105,7 @@ async def test_a_function_s_refusal_is_fenced_too(redis_url: str) -> None:
 async def test_functions_that_are_not_loaded_are_told_with_what_to_do(redis_url: str) -> None:
     async with connected(redis_url) as link:
         with pytest.raises(FunctionsMissing, match="thalweg redis-init"):
-            await link.call("FCALL", "thalweg_epoch", 1, "epoch:out")
+            await link.call("FCALL", "thalweg_release", 1, "lease:test", "me")
 
 
 async def test_any_other_refusal_is_trouble_and_the_link_stays_usable(redis_url: str) -> None:

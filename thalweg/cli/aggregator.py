@@ -13,8 +13,8 @@ from thalweg.service import run_service
 def command() -> None:
     """Run the aggregator: entries of all venues in, publications of all instruments out.
 
-    One is enough, and only one can publish: the newest to start takes over, the other ends. Settings come from the
-    environment; `thalweg doctor` shows them.
+    One is enough; several share the instruments, and take over from each other. Settings come from the environment;
+    `thalweg doctor` shows them.
     """
     from aggregator.service import serve
 

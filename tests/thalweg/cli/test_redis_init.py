@@ -20,7 +20,7 @@ def test_the_functions_are_loaded_and_loaded_again(redis_url: str) -> None:
         assert shown.exit_code == 0, shown.output
         assert json.loads(shown.output)["loaded"] is True
     with redis.Redis.from_url(redis_url) as client:
-        assert client.fcall("thalweg_epoch", 1, "epoch:test") > 0
+        assert client.fcall("thalweg_acquire", 2, "lease:test", "epoch:test", "me", 3000) > 0
 
 
 def test_a_server_that_is_away_is_one_line(redis_url: str) -> None:

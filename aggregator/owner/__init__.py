@@ -1,0 +1,1 @@
+"""One life of a shard in its owner's hands: from the lease to the last checkpoint."""
