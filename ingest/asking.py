@@ -53,6 +53,15 @@ class Asking:
         self.waiting, self._refusals, self._due = False, 0, 0
         self._backoff.reset()
 
+    @property
+    def wanting(self) -> bool:
+        """Whether the book is to be asked for, now or later."""
+        return self.track.wants_book or self.track.state is State.DELISTED
+
+    def turn(self) -> int:
+        """Give since when it is due: who has waited longest is asked first."""
+        return self._due
+
     def under_way(self, now: int) -> bool:
         """Whether an answer is still to be expected."""
         return self.waiting and now < self._due

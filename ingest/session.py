@@ -180,10 +180,11 @@ class Session:
                 self._close(reason)
             if ping := self._liveness.ping(now):
                 self._effects.send.append(ping)
-            places = self._venue.answers_at_once - sum(asking.under_way(now) for asking in self._books)
             for asking in self._books:
                 asking.track.check(ts_recv, now)
-                if asking.waiting or places > 0:
+            places = self._venue.answers_at_once - sum(asking.under_way(now) for asking in self._books)
+            for asking in sorted((one for one in self._books if one.wanting), key=Asking.turn):
+                if places > 0:
                     places -= self._ask(asking, ts_recv, now)
         for track in self._rota.due(self.tracks, now):
             track.periodic(ts_recv)

@@ -47,7 +47,7 @@ class Outages:
         elif fault.kind == "rest_slow":
             self.reply_delay_s = amount
         elif fault.kind == "skew":
-            self.skew_ns = int(amount * SECOND_NS)
+            self._set_clock(int(amount * SECOND_NS))
         elif fault.kind == "max_age":
             self.max_age_ns = int(fault.seconds * SECOND_NS)
             return  # each connection that ends by it is logged
@@ -73,11 +73,17 @@ class Outages:
             if fault.kind == "rest_slow":
                 self.reply_delay_s = 0.0
             elif fault.kind == "skew":
-                self.skew_ns = 0
+                self._set_clock(0)
             elif fault.kind == "delist":
                 desk = self._exchange.desks[fault.instruments[0]]
                 desk.listed = True
                 self._exchange.by_symbol[desk.symbol] = desk
+
+    def _set_clock(self, skew_ns: int) -> None:
+        """Set the venue's clock; stamps go on from it, also backwards."""
+        self.skew_ns = skew_ns
+        for desk in self._exchange.desks.values():
+            desk.ts_event = 0
 
     def aged(self, now: int) -> None:
         """End the connections that are older than a fault allows; who carries its books elsewhere loses nothing."""

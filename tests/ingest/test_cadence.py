@@ -42,3 +42,23 @@ def test_an_outage_does_not_teach_patience() -> None:
     assert not cadence.late(last + 600 * SECOND)
     cadence.beat(last + 600 * SECOND)
     assert cadence.late(last + 600 * SECOND + FLOOR_NS + 1)
+
+
+def test_a_book_that_comes_in_bursts_is_quiet_between_them() -> None:
+    cadence, now = Cadence(), 0
+    for _ in range(4):
+        now += 12 * SECOND
+        for _ in range(50):
+            now += SECOND // 20
+            cadence.beat(now)
+    assert not cadence.late(now + 20 * SECOND)
+    assert cadence.late(now + 25 * SECOND)
+
+
+def test_a_long_silence_is_forgotten_after_a_while() -> None:
+    cadence, last = learned(20 * SECOND, 2)
+    now = last
+    for _ in range(7000):
+        now += SECOND // 10
+        cadence.beat(now)
+    assert cadence.late(now + FLOOR_NS + 1)
