@@ -28,10 +28,15 @@ class Placed:
 
 @dataclass(slots=True)
 class Batch:
-    """Commands of one flush; `placed[k]` belongs to command k, `None` to commands that are not appends."""
+    """Commands of one flush; `placed[k]` belongs to command k, `None` to commands that are not appends.
+
+    `whole` if some must not be applied without the others: a server that refuses one (its memory is full) and takes the
+    next would leave a hole in a stream's numbers.
+    """
 
     commands: list[bytes] = field(default_factory=list)
     placed: list[Placed | None] = field(default_factory=list)
+    whole: bool = False
 
     def add(self, command: bytes, placed: Placed | None = None) -> None:
         """Add one command."""
@@ -74,6 +79,7 @@ class Numbering:
         batch = Batch()
         for stream in self._streams.values():
             self._append(batch, stream, stream.opened, ts_append)
+        batch.whole = len(self._streams) > 1
         return batch
 
     def pack(self, events: Iterable[Event], ts_append: int) -> Batch:
@@ -83,6 +89,7 @@ class Numbering:
         for event in events:
             stream = self._streams[event.instrument]
             self._append(batch, stream, event, ts_append)
+            batch.whole = batch.whole or event.instrument in grown
             grown[event.instrument] = stream.n
             if isinstance(event, Status | Snapshot):
                 batch.add(self._set_status(stream, event))

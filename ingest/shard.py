@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from ingest.ring import Item, Ring
 from ingest.session import Session
-from ingest.splice import Resumed, Tail, resume
+from ingest.splice import Resumed, resume
+from ingest.tails import Tail
 from ingest.tally import Tally
 from ingest.venue import Listing
 from thalweg.clock import Clock

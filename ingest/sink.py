@@ -19,27 +19,27 @@ from contextlib import suppress
 from ingest.backoff import Backoff
 from ingest.claim import Claim
 from ingest.numbering import Batch, Numbering, Placed, opens_of
+from ingest.relief import relieve
 from ingest.ring import Item
-from ingest.splice import Resumed, Tail, behind, tail_of
+from ingest.splice import Resumed, behind
+from ingest.tails import Tail, highest_epoch, not_landed, read_tails
 from ingest.tally import Tally
 from ingest.track import Track
 from ingest.venue import Venue
 from ingest.waiting import Waiting
 from thalweg import keys
 from thalweg.clock import Clock
-from thalweg.errors import Fenced, Held, RedisTrouble
-from thalweg.events import Delta, Event, Trade
+from thalweg.errors import Fenced, Held, RedisFull, RedisTrouble
+from thalweg.events import Delta, Event, Open, Trade
 from thalweg.latency import Rings
 from thalweg.lease import TTL_S
-from thalweg.resp import pack
 from thalweg.settings import Settings
 from thalweg.transport import RedisLink, checked
-from thalweg.wire import parse_id
 
 RING_S = 0.5  # a bell rings at least this often, as a sign of life
 TRIM_NS = 1_000_000_000
 CATCH_UP_S = 0.5  # connections of one venue are rarely further apart
-TAIL = 512  # entries of a stream's end: a lease's time at 150 a second
+SETTLE_TRIES, SETTLE_S = 20, 0.1  # to find out what landed before the fence: as long as a takeover may take
 FLOORS = 3  # tries to get above a stream whose epochs are ahead of the counter
 LOG = logging.getLogger("thalweg.ingest")
 
@@ -67,7 +67,7 @@ class Sink:
         self._flight: list[tuple[int, Placed]] = []
         self._refused: list[Event] = []
         self._wanted, self._wake = asyncio.Event(), asyncio.Event()
-        self._claim, self._trimmed_at = Claim(), 0
+        self._claim, self._trimmed_at, self._trouble = Claim(), 0, ""
         self._backoff = Backoff(0.1, 2.0, random.random)
 
     @property
@@ -132,11 +132,16 @@ class Sink:
             try:
                 numbering = await self._begin_epoch()
                 self._backoff.reset()
+                self._trouble = ""
                 while not self._claim.over(self._clock.monotonic_ns()):
                     await self._flush(numbering)
             except RedisTrouble as trouble:
-                if not self._backoff.attempts:
+                if str(trouble) != self._trouble:
+                    self._trouble = str(trouble)
                     LOG.warning("%s shard %d: %s; trying again", self._venue.name, self._shard, trouble)
+                if isinstance(trouble, RedisFull):
+                    with suppress(RedisTrouble):
+                        await relieve(self._link, self._venue.name, self._names, self.epoch, self._clock.wall_ns())
                 await asyncio.sleep(self._backoff.next_s())
 
     async def _hand_over(self) -> None:
@@ -145,19 +150,22 @@ class Sink:
         self._wanted.clear()
         self._claim.lost()
         self.lost(self._waiting.take())
-        try:
-            await self._settle()
-        except RedisTrouble:  # then nobody can tell
-            self._refused += [placed.event for _, placed in self._flight]
+        for _ in range(SETTLE_TRIES if self._flight else 0):
+            with suppress(RedisTrouble):
+                await self._link.connect()
+                if await highest_epoch(self._link, self._venue.name, self._names) > self._flight[-1][0]:  # fenced
+                    await self._settle()
+                    break
+            await asyncio.sleep(SETTLE_S)
         self._tally.dropped["fenced"] += len(self._refused)
-        self._flight, self._refused = [], []
+        self._refused = []
 
     async def _begin_epoch(self) -> Numbering:
         """Take the lease, open a new epoch in every stream of the shard, and only then see what the streams hold."""
         await self._link.connect()
         numbering = await self._open_above()
         await self._settle()
-        tails = await self._tails(numbering.epoch)
+        tails = await read_tails(self._link, self._venue.name, self._names, numbering.epoch)
         await self._catch_up(tails)
         left = [(event, self._clock.wall_ns()) for event in self._refused] + self._waiting.take()
         resumed = self.resume(tails, left)
@@ -187,7 +195,7 @@ class Sink:
             try:
                 await self._send(numbering.epoch, batch)
             except Fenced:
-                floor = await self._top()
+                floor = await highest_epoch(self._link, self._venue.name, self._names)
             else:
                 return numbering
         raise Fenced(f"epoch {floor} is above every one we are given")
@@ -201,13 +209,6 @@ class Sink:
         self._claim.acquired(sent_at, self._clock.monotonic_ns())
         return epoch
 
-    async def _top(self) -> int:
-        """Give the highest epoch that any stream of the shard has seen."""
-        asked = [pack("XINFO", "STREAM", self._key(track.instrument.name)) for track in self.tracks]
-        found = [reply for reply in await self._link.run(asked) if not isinstance(reply, Exception)]
-        tops = [dict(zip(reply[::2], reply[1::2], strict=True))[b"last-generated-id"] for reply in found]
-        return max((parse_id(top)[0] for top in tops), default=0)
-
     def _opens(self, epoch: int) -> tuple[Numbering, Batch]:
         """Give the streams of an epoch and what opens them."""
         settings, now = self._settings, self._clock.wall_ns()
@@ -217,26 +218,16 @@ class Sink:
         numbering = Numbering(bell, epoch, opens, settings.retention_s, settings.stream_cap)
         return numbering, numbering.opens(now)
 
-    def _key(self, instrument: str) -> str:
-        return keys.stream(instrument, self._venue.name)
+    @property
+    def _names(self) -> list[str]:
+        return [track.instrument.name for track in self.tracks]
 
     async def _settle(self) -> None:
         """Find out what of the flight landed; what did not was refused. Only a newer epoch makes the answer final."""
-        landed: dict[tuple[int, str], int] = {}
-        for epoch, name in {(epoch, placed.event.instrument) for epoch, placed in self._flight}:
-            tail = await self._link.call("XREVRANGE", self._key(name), epoch, epoch, "COUNT", 1)
-            landed[epoch, name] = parse_id(tail[0][0])[1] if tail else 0
-        flight, self._flight = self._flight, []
-        lost = [placed.event for epoch, placed in flight if placed.n > landed[epoch, placed.event.instrument]]
-        self._tally.appended += len(flight) - len(lost)
+        lost = await not_landed(self._link, self._venue.name, self._flight)
+        self._tally.appended += len(self._flight) - len(lost)
         self._refused += lost
-
-    async def _tails(self, epoch: int) -> dict[str, Tail]:
-        """Read what the streams end with before this epoch."""
-        names = [track.instrument.name for track in self.tracks]
-        asked = [pack("XREVRANGE", self._key(name), f"({epoch}-1", "-", "COUNT", TAIL) for name in names]
-        replies = [checked(reply) for reply in await self._link.run(asked)]
-        return {name: tail_of(self._venue.name, name, found) for name, found in zip(names, replies, strict=True)}
+        self._flight = []
 
     async def _flush(self, numbering: Numbering) -> None:
         """Send what is queued, or a sign of life, and trim about once a second."""
@@ -263,14 +254,16 @@ class Sink:
         """Send a batch and look at every reply: each append has landed, was refused, or is in flight for ever."""
         older = self._flight
         self._flight = older + _placed(epoch, batch)
-        replies = await self._link.run(batch.commands)
+        replies = await (self._link.run_whole if batch.whole else self._link.run)(batch.commands)
         self._flight = older
         refusal = None
         for placed, reply in zip(batch.placed, replies, strict=True):
             if isinstance(reply, Exception):
                 refusal = refusal or reply
-                if placed is not None:
+                if placed is not None and not isinstance(placed.event, Open):
                     self._refused.append(placed.event)
+                elif placed is not None:  # an epoch that did not begin
+                    self._tally.dropped["redis_down"] += 1
             elif placed is not None:
                 self._tally.appended += 1
         checked(refusal)

@@ -9,61 +9,15 @@ whole. No trade is written twice, and a hole in trade numbers is told.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ingest.ring import Item
+from ingest.tails import Tail
 from ingest.tape import Tape
 from ingest.track import Track
 from ingest.venue import TradeUpdate
-from thalweg.errors import WireError
-from thalweg.events import Delta, Event, Made, Open, Snapshot, State, Status, Trade
-from thalweg.wire import decode_entry, parse_id
-
-Position = tuple[int, int]
-"""Epoch and number of an entry."""
-
-
-@dataclass(slots=True)
-class Tail:
-    """What a stream ends with.
-
-    `position` is its last entry, `live` whether a reader that has read it has a book to trust, `sequence` the venue's
-    sequence of that book; `trades` are the last ones, oldest first.
-    """
-
-    position: Position | None = None
-    live: bool = False
-    sequence: int | None = None
-    trades: list[Trade] = field(default_factory=list)
-
-
-def tail_of(venue: str, instrument: str, found: Iterable[tuple[bytes, list[bytes]]]) -> Tail:
-    """Say what a stream ends with, from its entries as the server gives them, newest first.
-
-    An entry that is not in our layout ends what can be said.
-    """
-    tail, judged, placed = Tail(), False, False
-    newer: Event | None = None
-    for at, flat in found:
-        tail.position = tail.position or parse_id(at)
-        try:
-            event = decode_entry(venue, instrument, dict(zip(flat[::2], flat[1::2], strict=True)))[0]
-        except WireError:
-            break
-        if isinstance(event, Trade):
-            tail.trades.append(event)
-        elif isinstance(event, Snapshot | Status) and not judged:
-            tail.live, judged = event.state is State.LIVE, True
-        if isinstance(event, Delta | Snapshot) and not placed:
-            tail.live, judged = tail.live or not judged, True  # deltas are only written of a live book
-            tail.sequence, placed = event.last, True
-        elif isinstance(event, Open) and not placed and not (isinstance(newer, Status) and newer.follows):
-            tail.live, judged, placed = False, True, True  # the book was lost here, and not given since
-        newer = event
-    tail.live = tail.live and placed
-    tail.trades.reverse()
-    return tail
+from thalweg.events import Delta, Event, Made, Snapshot, State, Status, Trade
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ingest.ring import BYTES_MAX, COUNT_MAX, Item, weight
 from ingest.tally import Tally
 from ingest.track import Track
-from thalweg.events import Event, Trade
+from thalweg.events import Event, Flag, Snapshot, Status, Trade
 
 WEIGH_EVERY = 256  # events; weighing costs a microsecond each, and the queue is rarely so long
 
@@ -44,9 +44,13 @@ class Waiting:
         return items
 
     def bridge(self, tracks: Sequence[Track], now: int) -> None:
-        """Put the state and book of every track in the place of what was dropped."""
+        """Put the state and book of every track, flagged, in the place of what was dropped."""
         trades = self._trades()
-        self.items = [(event, now) for track in tracks for event in track.bridge(now)] + trades
+        bridges = [event for track in tracks for event in track.bridge(now)]
+        for event in bridges:
+            if isinstance(event, Snapshot | Status):
+                event.flags |= Flag.CONFLATED  # until the next one: the track's own flags do not have it
+        self.items = [(event, now) for event in bridges] + trades
         self.bridge_due = False
 
     def _weigh(self) -> None:

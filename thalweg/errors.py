@@ -7,7 +7,8 @@ ThalwegError
 |-- WireError            the developer or the operator: bytes in Redis are not our layout
 |-- CaptureError         the user: a capture file is not in the capture format
 |-- RedisTrouble         the operator: Redis can't be used; the service retries by itself
-|   `-- FunctionsMissing the operator: the server functions are not loaded (`thalweg redis-init`)
+|   |-- FunctionsMissing the operator: the server functions are not loaded (`thalweg redis-init`)
+|   `-- RedisFull        the operator: the server's memory is full; what may be trimmed is trimmed meanwhile
 |-- Fenced               nobody: another owner took the stream over; this one stops writing
 `-- Held                 nobody: another worker holds the lease; this one waits its turn
 """
@@ -53,6 +54,10 @@ class RedisTrouble(ThalwegError):
 
 class FunctionsMissing(RedisTrouble):
     """The server does not have our functions; `thalweg redis-init` loads them."""
+
+
+class RedisFull(RedisTrouble):
+    """The server refuses to store more; reading, trimming and leases still work."""
 
 
 class Fenced(ThalwegError):

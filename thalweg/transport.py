@@ -16,7 +16,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from thalweg.errors import Fenced, FunctionsMissing, Held, RedisTrouble, SettingsError
+from thalweg.errors import Fenced, FunctionsMissing, Held, RedisFull, RedisTrouble, SettingsError
+from thalweg.refusals import FULL, code_of, explain
 from thalweg.resp import pack
 
 Reply: TypeAlias = Any
@@ -60,7 +61,8 @@ class RedisLink:
             async with asyncio.timeout(CONNECT_TIMEOUT_S + TIMEOUT_S):
                 await self._connection.connect()
         except (RedisError, OSError, TimeoutError) as error:
-            raise RedisTrouble(f"can't connect to Redis: {error}") from error
+            said = getattr(error, "status_code", None)
+            raise RedisTrouble(f"can't connect to Redis: {explain(str(error), said)}") from error
 
     async def close(self) -> None:
         """Close the connection; closing twice is no error."""
@@ -82,6 +84,19 @@ class RedisLink:
             except (RedisError, OSError, TimeoutError) as error:
                 await self.close()
                 raise RedisTrouble(f"Redis: {str(error) or 'no answer in time'}") from error
+
+    async def run_whole(self, commands: Sequence[bytes], timeout_s: float = TIMEOUT_S) -> list[Reply]:
+        """Send packed commands that the server applies all or none of; refused, each has the refusal for its reply.
+
+        Raises:
+            RedisTrouble: as `run`.
+        """
+        replies = await self.run([pack("MULTI"), *commands, pack("EXEC")], timeout_s)
+        done = replies[-1]
+        if not isinstance(done, ResponseError):
+            return list(done)
+        first = next(reply for reply in replies if isinstance(reply, ResponseError))
+        return [first] * len(commands)
 
     async def _reply(self) -> Reply:
         """Read one reply; an error reply is a value, since later replies follow it."""
@@ -123,6 +138,7 @@ def checked(reply: Reply) -> Reply:
         Fenced: a newer epoch owns the stream.
         Held: another worker holds the lease.
         FunctionsMissing: the server functions are not loaded.
+        RedisFull: the server has no memory left.
         RedisTrouble: any other error reply.
     """
     if not isinstance(reply, ResponseError):
@@ -134,4 +150,6 @@ def checked(reply: Reply) -> Reply:
         raise Fenced(text)
     if "Function not found" in text:
         raise FunctionsMissing("the server functions are not loaded; run `thalweg redis-init`")
-    raise RedisTrouble(f"Redis refused: {text}")
+    said = getattr(reply, "status_code", None)
+    trouble = RedisFull if code_of(text, said) == FULL else RedisTrouble
+    raise trouble(f"Redis refused: {explain(text, said)}")

@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 
 from thalweg import transport
 from thalweg.cli.embedded import free_port, start_server, stop_server
-from thalweg.errors import Fenced, FunctionsMissing, RedisTrouble, SettingsError
+from thalweg.errors import Fenced, FunctionsMissing, RedisFull, RedisTrouble, SettingsError
 from thalweg.resp import pack
 from thalweg.transport import RedisLink, checked
 
@@ -129,7 +129,7 @@ def test_what_is_no_error_is_given_on(reply: object) -> None:
         ("FENCED ERR The ID specified in XADD is equal or smaller than the target stream top item", Fenced),
         ("Function not found", FunctionsMissing),
         ("WRONGTYPE Operation against a key holding the wrong kind of value", RedisTrouble),
-        ("OOM command not allowed when used memory > 'maxmemory'.", RedisTrouble),
+        ("OOM command not allowed when used memory > 'maxmemory'.", RedisFull),
         ("NOPERM User reader has no permissions to run the 'xadd' command", RedisTrouble),
     ],
 )
