@@ -16,7 +16,8 @@ from thalweg.instruments import Instruments
 from thalweg.publication import Publication
 
 REDIS, AGGREGATOR = "redis", "aggregator"
-SILENCE_NS = 1_000_000_000  # the aggregator's heartbeat comes every 250 ms
+SILENCE_NS = 750_000_000  # an aggregator's heartbeat comes every 250 ms
+SILENT = "no heartbeat for over 750 ms"
 QUIET_NS = 3_000_000_000  # of an instrument: a key record comes every second, also when nothing changes
 
 
@@ -51,40 +52,58 @@ class Hub:
         self.arrivals: list[Arrival] = []
         self._followed: dict[tuple[str, int, int], _Followed] = {}
         self._keys: dict[Topic, tuple[str, int, int]] = {}
-        self._heard_ns: int | None = None
-        self._judge(0)
+        self._heard: dict[str, tuple[int, str]] = {}
+        self._judge(Now(0, 0))
 
     def arrived(self, one: Publication, now_ns: int) -> None:
         """Note the stamps of a publication, for the latency rings."""
         self.arrivals.append(Arrival(one.stamps.ts_recv, one.stamps.ts_published, now_ns))
 
-    def hear(self, now: Now, trouble: str | None) -> None:
-        """Note the aggregator's heartbeat and what it complains of."""
-        self._heard_ns = now.monotonic
-        self.set_part(AGGREGATOR, True, trouble or "", now)
+    def hear(self, now: Now, trouble: str | None, names: Iterable[str] = ()) -> None:
+        """Note an aggregator's heartbeat about these instruments, all if it names none, and what it complains of."""
+        for name in names or self.replicas:
+            self._heard[name] = (now.monotonic, trouble or "")
+        self.listen(now)
 
     def set_part(self, name: str, live: bool, why: str, now: Now) -> None:
         """Note whether a part of the system is there; what can't be heard of is not shown as live."""
         part = self.parts[name]
-        if part.live != live or not part.since_ns:
+        if (part.live, part.why) != (live, why) or not part.since_ns:
             part.since_ns = now.wall
         part.live, part.why = live, why
         if name == REDIS and not live:
-            self._heard_ns = None
-        self._judge(now.wall)
-
-    def _judge(self, now_ns: int) -> None:
-        """Say of every replica why it may not be called live, if anything speaks against it."""
-        down = next((f"{name}: {part.why}" for name, part in self.parts.items() if not part.live), None)
-        for replica in self.replicas.values():
-            quiet = replica.joined_at is not None and now_ns - replica.ts_received > QUIET_NS
-            replica.trouble = down or ("nothing published for over 3 s" if quiet else None)
+            self._heard.clear()
+        self._judge(now)
 
     def listen(self, now: Now) -> None:
-        """Note what has fallen silent."""
-        if self.parts[AGGREGATOR].live and (self._heard_ns is None or now.monotonic - self._heard_ns > SILENCE_NS):
-            self.set_part(AGGREGATOR, False, "no heartbeat for over a second", now)
-        self._judge(now.wall)
+        """Note what has fallen silent, or is heard again; the aggregator is down when no instrument is well."""
+        if self._heard or self.parts[AGGREGATOR].live:
+            complaints, count = self._complaints(now), len(self.replicas)
+            self.set_part(AGGREGATOR, len(complaints) < count, told_of(complaints, count), now)
+        else:
+            self._judge(now)
+
+    def _complaints(self, now: Now) -> dict[str, str]:
+        """Give by instrument what its last heartbeat complained of, or that it is too old."""
+        found = {}
+        for name in self.replicas:
+            heard_ns, trouble = self._heard.get(name, (None, ""))
+            if heard_ns is None or now.monotonic - heard_ns > SILENCE_NS:
+                found[name] = SILENT
+            elif trouble:
+                found[name] = trouble
+        return found
+
+    def _judge(self, now: Now) -> None:
+        """Say of every replica why it may not be called live, if anything speaks against it."""
+        redis = self.parts[REDIS]
+        complaints = self._complaints(now) if redis.live else {}
+        for name, replica in self.replicas.items():
+            quiet = replica.joined_at is not None and now.wall - replica.ts_received > QUIET_NS
+            trouble = f"{REDIS}: {redis.why}" if not redis.live else None
+            if trouble is None and name in complaints:
+                trouble = f"{AGGREGATOR}: {complaints[name]}"
+            replica.trust(trouble or ("nothing published for over 3 s" if quiet else None), now.wall)
 
     def subscribe(self, outbox: Outbox, request: Subscribe, now: Now) -> dict[str, Code]:
         """Let a client follow channels; give those it may not."""
@@ -171,6 +190,15 @@ class Hub:
             for name, replica in self.replicas.items()
             if replica.joined_at is not None
         }
+
+
+def told_of(complaints: Mapping[str, str], instruments: int) -> str:
+    """Give one line for what is wrong with some of the instruments: all the same is said once."""
+    reasons = sorted(set(complaints.values()))
+    if len(complaints) == instruments or not reasons:
+        return "; ".join(reasons)
+    first, others = next(iter(complaints)), len(complaints) - 1
+    return "; ".join(reasons) + f" ({first}" + (f" and {others} more)" if others else ")")
 
 
 class Joined:

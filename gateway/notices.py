@@ -62,14 +62,14 @@ class StatusTopic:
 
 
 def _book_line(replica: Replica, venue: str) -> Line:
-    line = replica.lines[venue]
+    since = replica.since(venue)
     return {
         "t": "status",
         "ex": venue,
         "sym": replica.instrument.name,
         "st": replica.state(venue),
-        "fl": flags_text(line.flags),
-        "since": None if line.since is None else line.since // 1000,
+        "fl": flags_text(replica.lines[venue].flags),
+        "since": None if since is None else since // 1000,
         "why": replica.reason(venue),
     }
 

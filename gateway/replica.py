@@ -57,7 +57,7 @@ class ShownTrade:
 
 
 class Replica:
-    """One instrument as published. `trouble` says why nothing of it may be called live."""
+    """One instrument as published. `trouble` says why nothing of it may be called live, `troubled_at` since when."""
 
     def __init__(self, instrument: Instrument) -> None:
         """Begin with nothing known of any venue that lists the instrument."""
@@ -79,6 +79,7 @@ class Replica:
         self.applied = 0
         self.generation = 0
         self.trouble: str | None = None
+        self.troubled_at = 0
 
     def step(self, one: Publication) -> Step:
         """Say what a record is to this replica."""
@@ -152,6 +153,16 @@ class Replica:
             if book is not None:
                 side = code & 1
                 book[side] = apply_changes(book[side], changes[codes == code, 1:], ASK if side else BID)
+
+    def trust(self, trouble: str | None, now_ns: int) -> None:
+        """Note what speaks against calling anything live, as of a wall instant; `None` if nothing does."""
+        if trouble != self.trouble:
+            self.trouble, self.troubled_at = trouble, now_ns
+
+    def since(self, venue: str) -> int | None:
+        """Give since when a book is in its state."""
+        line = self.lines[venue]
+        return self.troubled_at if self.trouble and line.state is State.LIVE else line.since
 
     def state(self, venue: str) -> State:
         """Give a book's state as it may be shown: one that we can't hear of is not live."""

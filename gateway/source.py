@@ -21,6 +21,7 @@ from thalweg.keys import HEARTBEAT, book, out
 from thalweg.publication import Kind, Publication, decode_publication
 from thalweg.resp import pack
 from thalweg.transport import RedisLink, checked
+from thalweg.trouble import told
 
 LOG = logging.getLogger(__name__)
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.1, 2.0
@@ -29,7 +30,9 @@ SEARCH_BATCH = 64  # records fetched at once while searching back for a key reco
 SEARCH_MOST = 1024  # a key record comes at least every 256 records
 REFILL_BATCH = 512  # records fetched at once into a hole
 SILENT_POLLS = 3  # silent polls after which the subscription is made anew: a connection can die unnoticed
-UNREACHABLE = "can't be reached"
+PING_S = 0.3  # between pings, on a connection that nothing else is asked on
+PONG_S = 0.5  # for an answer: with it a server that hangs is told of within 0.8 s
+MUTE = "does not answer"
 YIELD_EVERY = 32  # pushed messages between two chances for the ticks
 
 
@@ -50,6 +53,7 @@ class Source:
         self._hub = hub
         self._pushed = RedisLink(url, "thalweg-gateway-push")
         self._fetched = RedisLink(url, "thalweg-gateway-fetch")
+        self._pinged = RedisLink(url, "thalweg-gateway-ping")
         self.repeated = 0
         self.early = 0
         self.rejoined = 0
@@ -63,26 +67,52 @@ class Source:
                 try:
                     await self._connect()
                     backoff_s = FIRST_BACKOFF_S
-                    await self._listen()
+                    async with asyncio.TaskGroup() as group:
+                        pinging = group.create_task(self._ping())
+                        await self._listen()
+                        pinging.cancel()
                     continue
-                except RedisTrouble as error:
-                    self._lose(error)
+                except* RedisTrouble as group_of_one:
+                    self._lose(str(group_of_one.exceptions[0]))
                 await asyncio.sleep(random.uniform(0, backoff_s))
                 backoff_s = min(backoff_s * 2, LONGEST_BACKOFF_S)
         finally:
             await self._pushed.close()
             await self._fetched.close()
+            await self._pinged.close()
 
-    def _lose(self, error: RedisTrouble) -> None:
+    def _lose(self, error: str) -> None:
         """Say once that Redis is gone; clients are not told addresses."""
-        if self._hub.parts[REDIS].why != UNREACHABLE:
-            LOG.warning("%s; trying again until it works", error)
-        self._hub.set_part(REDIS, False, UNREACHABLE, now())
+        why = told(error).removeprefix("redis ")
+        if self._hub.parts[REDIS].why != why:
+            LOG.warning("%s; trying again until it works", error.rstrip("."))
+        self._hub.set_part(REDIS, False, why, now())
+
+    def _tell_mute(self) -> None:
+        LOG.warning("Redis does not answer")
+        self._hub.set_part(REDIS, False, MUTE, now())
+
+    async def _ping(self) -> None:
+        """Ask the server for a sign of life, for ever: tell when none comes in time, and when one comes again.
+
+        Raises:
+            RedisTrouble: the connection failed, or it took as long as a link waits.
+        """
+        while True:
+            telling = asyncio.get_running_loop().call_later(PONG_S, self._tell_mute)
+            try:
+                await self._pinged.call("PING")
+            finally:
+                telling.cancel()
+            if not self._hub.parts[REDIS].live:
+                self._hub.set_part(REDIS, True, "", now())
+            await asyncio.sleep(PING_S)
 
     async def _connect(self) -> None:
         """Subscribe, then bring every replica up to the end of its stream."""
         await self._pushed.connect()
         await self._fetched.connect()
+        await self._pinged.connect()
         # One command subscribes to all or nothing, so its first reply is enough; `_listen` passes over the others.
         channels = [book(name) for name in self._hub.replicas]
         (reply,) = await self._pushed.run([pack("SUBSCRIBE", *channels, HEARTBEAT)])
@@ -154,7 +184,7 @@ class Source:
             self.refused += 1
             LOG.error("refused a heartbeat: %r", error)
             return
-        self._hub.hear(now(), trouble)
+        self._hub.hear(now(), trouble, heads)
         for name, head in heads.items():
             replica = self._hub.replicas.get(name)
             if replica is not None and replica.joined_at is not None and head > replica.seq:

@@ -62,7 +62,7 @@ class RedisLink:
                 await self._connection.connect()
         except (RedisError, OSError, TimeoutError) as error:
             said = getattr(error, "status_code", None)
-            raise RedisTrouble(f"can't connect to Redis: {explain(str(error), said)}") from error
+            raise RedisTrouble(f"can't connect to Redis: {explain(str(error) or 'no answer in time', said)}") from error
 
     async def close(self) -> None:
         """Close the connection; closing twice is no error."""

@@ -26,6 +26,7 @@ from thalweg.latency import Rings
 from thalweg.lease import Duty, Role
 from thalweg.settings import Settings
 from thalweg.transport import RedisLink
+from thalweg.trouble import told
 
 DRAIN_NS = 3_000_000_000  # writers that go on writing must not keep us
 BACKOFF_S = (0.1, 1.0)
@@ -144,7 +145,7 @@ class Shard:
         heads = {
             name: self.standing[name].confirmed if name in self.standing else 0 for name in self.instruments.by_name
         }
-        return heartbeat(self.clock.wall_ns(), 0, heads, trouble)
+        return heartbeat(self.clock.wall_ns(), 0, heads, told(trouble))
 
     async def _back_off(self, trouble: str) -> None:
         """Say what is wrong, once, and wait: full jitter, at most 1 s, ended by a stop; heartbeats go on."""

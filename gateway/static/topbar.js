@@ -25,8 +25,8 @@ export function troubles(connection, systems, refusals) {
   }
   if (connection.state !== "open") return found;
   for (const [name, { state, since, why }] of systems) {
-    if (state === "live") continue;
-    found.push(`${name[0].toUpperCase()}${name.slice(1)} is ${state}${since ? ` since ${clock(since)}` : ""}${why ? `: ${why}` : ""}. Books may not be current.`);
+    if (state === "live" && !why) continue;
+    found.push(`${name[0].toUpperCase()}${name.slice(1)} is ${state === "live" ? "in trouble" : state}${since ? ` since ${clock(since)}` : ""}${why ? `: ${why}` : ""}. Books may not be current.`);
   }
   for (const [channel, why] of refusals) found.push(`The gateway does not give ${channel}: ${why}.`);
   return found;

@@ -34,15 +34,33 @@ def test_at_first_nothing_may_be_called_live() -> None:
 
 def test_a_hub_that_hears_everything_has_no_trouble() -> None:
     hub = heard_hub()
-    hub.listen(at(1))
+    hub.listen(at(0.7))
     assert troubles(hub) == {None}
 
 
-def test_a_heartbeat_that_is_over_a_second_old_is_silence() -> None:
+def test_a_heartbeat_that_is_over_750_ms_old_is_silence() -> None:
     hub = heard_hub()
-    hub.listen(at(1.1))
-    assert troubles(hub) == {"aggregator: no heartbeat for over a second"}
-    assert hub.parts[AGGREGATOR].since_ns == at(1.1).wall
+    hub.listen(at(0.8))
+    assert troubles(hub) == {"aggregator: no heartbeat for over 750 ms"}
+    assert hub.parts[AGGREGATOR].since_ns == at(0.8).wall
+    assert {replica.troubled_at for replica in hub.replicas.values()} == {at(0.8).wall}
+
+
+def test_each_instrument_is_judged_by_the_heartbeat_that_names_it() -> None:
+    hub = heard_hub()
+    hub.hear(at(0.7), None, ["ETH-USDT"])
+    hub.listen(at(0.8))
+    assert [hub.replicas[name].trouble for name in hub.replicas] == ["aggregator: no heartbeat for over 750 ms", None]
+    assert (hub.parts[AGGREGATOR].live, hub.parts[AGGREGATOR].why) == (True, "no heartbeat for over 750 ms (BTC-USDT)")
+
+
+def test_trouble_is_that_of_the_instruments_it_names_until_another_heartbeat_does() -> None:
+    hub = heard_hub()
+    hub.hear(at(0.1), "redis full", ["BTC-USDT"])
+    assert [hub.replicas[name].trouble for name in hub.replicas] == ["aggregator: redis full", None]
+    hub.hear(at(0.2), None, ["BTC-USDT"])
+    assert troubles(hub) == {None}
+    assert hub.parts[AGGREGATOR].why == ""
 
 
 def test_the_next_heartbeat_ends_the_silence() -> None:

@@ -56,7 +56,7 @@ def test_a_silent_aggregator_is_told_with_all_books_it_concerns() -> None:
         ("binance", "stale"),
         ("kraken", "stale"),
     ]
-    assert changed[1]["why"] == "aggregator: no heartbeat for over a second"
+    assert changed[1]["why"] == "aggregator: no heartbeat for over 750 ms"
 
 
 def test_figures_are_sent_when_they_are_gathered() -> None:

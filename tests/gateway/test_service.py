@@ -213,7 +213,7 @@ async def test_a_silent_aggregator_makes_all_books_stale(running: Running) -> No
         while client.reader.books[BOOK].state != "stale":
             await client.read()
         last = [one for one in client.reader.of("status") if one.get("sys") == "aggregator"][-1]
-        assert (last["st"], last["why"]) == ("down", "no heartbeat for over a second")
+        assert (last["st"], last["why"]) == ("down", "no heartbeat for over 750 ms")
 
 
 async def test_a_port_that_is_taken_is_a_wrong_setting(running: Running) -> None:

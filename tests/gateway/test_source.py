@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -188,8 +191,27 @@ async def test_a_record_that_cannot_be_read_costs_a_join_and_is_counted(scene: F
 async def test_the_aggregators_trouble_is_told(scene: Following) -> None:
     async with following(scene):
         scene.aggregator.beat(scene.maker, trouble="behind by 3 s")
-        await until(lambda: scene.hub.parts[AGGREGATOR].live)
-        assert scene.hub.parts[AGGREGATOR].why == "behind by 3 s"
+        await until(lambda: scene.hub.parts[AGGREGATOR].why == "behind by 3 s")
+        assert scene.replica.trouble == "aggregator: behind by 3 s"
+
+
+async def test_a_server_that_hangs_is_told_within_a_second_and_its_return_too(scene: Following) -> None:
+    scene.aggregator.publish(scene.maker.key())
+    async with following(scene):
+        pid = int(scene.aggregator.client.info("server")["process_id"])
+        os.kill(pid, signal.SIGSTOP)
+        began = time.monotonic()
+        try:
+            await until(lambda: scene.hub.parts[REDIS].why == "does not answer")
+            took_s = time.monotonic() - began
+            assert {scene.replica.state(venue) for venue in VENUES} == {State.STALE}
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert took_s < 1.0
+        await until(lambda: scene.hub.parts[REDIS].live)
+        scene.publish(3)
+        await scene.catches_up()
+        assert scene.counts() == (1, 4, 3, 0)
 
 
 async def test_a_cut_connection_is_made_anew_and_nothing_is_lost(scene: Following) -> None:
