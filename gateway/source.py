@@ -19,9 +19,9 @@ from gateway.topic import Now
 from thalweg.errors import RedisTrouble, WireError
 from thalweg.keys import HEARTBEAT, book, out
 from thalweg.publication import Kind, Publication, decode_publication
+from thalweg.refusals import told
 from thalweg.resp import pack
 from thalweg.transport import RedisLink, checked
-from thalweg.trouble import told
 
 LOG = logging.getLogger(__name__)
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.1, 2.0

@@ -24,9 +24,9 @@ from thalweg.errors import Fenced, Held, RedisTrouble
 from thalweg.instruments import Instruments
 from thalweg.latency import Rings
 from thalweg.lease import Duty, Role
+from thalweg.refusals import told
 from thalweg.settings import Settings
 from thalweg.transport import RedisLink
-from thalweg.trouble import told
 
 DRAIN_NS = 3_000_000_000  # writers that go on writing must not keep us
 BACKOFF_S = (0.1, 1.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from thalweg.refusals import ADVICE, code_of, explain
+from thalweg.refusals import REFUSALS, code_of, explain
 
 
 @pytest.mark.parametrize(
@@ -22,4 +22,4 @@ from thalweg.refusals import ADVICE, code_of, explain
 )
 def test_a_refusal_is_known_by_the_client_s_word_or_its_own(text: str, said: str | None, code: str | None) -> None:
     assert code_of(text, said) == code
-    assert explain(text, said) == (f"{text} ({ADVICE[code]})" if code else text)
+    assert explain(text, said) == (f"{text} ({REFUSALS[code].advice})" if code else text)

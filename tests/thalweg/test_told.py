@@ -11,8 +11,8 @@ import redis
 
 import thalweg
 from thalweg.errors import RedisTrouble
+from thalweg.refusals import explain, told
 from thalweg.transport import RedisLink
-from thalweg.trouble import told
 
 pytestmark = pytest.mark.anyio
 
@@ -66,7 +66,7 @@ async def test_functions_that_are_not_loaded(redis_url: str, server: redis.Redis
 @pytest.mark.parametrize("rights", [("+@all", "-fcall"), ("+@all", "-xadd")])
 async def test_rights_that_are_missing(rights: tuple[str, ...], redis_url: str, server: redis.Redis) -> None:
     server.acl_setuser("bob", enabled=True, passwords="+word", keys=["*"], channels=["*"], commands=list(rights))
-    assert await refusal(redis_url.replace("//", "//bob:word@")) == "redis does not permit it"
+    assert await refusal(redis_url.replace("//", "//bob:word@")) == "redis forbids it"
 
 
 @pytest.mark.usefixtures("server")
@@ -81,11 +81,11 @@ async def test_a_server_that_is_not_there() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("can't connect to Redis: Redis is loading the dataset in memory", "redis is loading"),
-        ("Redis refused: MISCONF Redis is configured to save RDB snapshots, but", "redis can't save to disk"),
+        (explain("Redis is loading the dataset in memory", "LOADING"), "redis is loading"),
+        (explain("MISCONF Redis is configured to save RDB snapshots, but"), "redis can't save to disk"),
+        (explain("MASTERDOWN Link with MASTER is down"), "redis has no primary"),
         ("Redis: no answer in time", "redis does not answer"),
         ("Redis: Connection closed by server.", "redis can't be reached"),
-        ("Redis refused: MASTERDOWN Link with MASTER is down", "redis has no master"),
         ("Redis refused: ERR anything", "redis refuses to work"),
     ],
 )
