@@ -34,7 +34,8 @@ class Asking:
         """A new connection asked for the book, or will fetch it once there is an update to splice."""
         self.track.set_state(State.SYNCING, "subscribing", ts_recv)
         self.track.wants_book, self.waiting, self._by_rest = True, not by_rest, by_rest
-        self.confirmed = not by_rest
+        self.confirmed, self.track.deaf = not by_rest, False  # whatever was deaf was on the last connection
+        self._backoff.reset()  # reconnects have a backoff of their own
         self._due = now + ANSWER_NS
 
     def confirm(self, now: int, *, held: bool) -> None:

@@ -251,7 +251,7 @@ DIALECT = Dialect(
     trade_ids=True,
     spoil=_spoil,
     reveals=reveals,
-    tricks={"halt": Trick(_halt, GAP, "socket")},
+    tricks={"halt": Trick(_halt, GAP, "venue")},
     mark=b'"bids":[',
     bid=lambda desk, price, size: _levels(
         [(price, size)], desk.market.listing.price_decimals, desk.market.listing.size_decimals

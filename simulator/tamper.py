@@ -81,7 +81,8 @@ class Tamper:
             clients = desk.carriers()
             if not trick.act(self._exchange, desk, now):
                 return False
-            names = self._books(clients) if trick.scope == "socket" else [desk.instrument]
+            names = [desk.instrument] if trick.scope == "book" else self._books(clients)
+            names = self._books(self._exchange.clients.values()) if trick.scope == "venue" else names
             self._note(fault, names, now, Kind(trick.expect, trick.scope, TRICK_CALM_S))
         elif fault.kind in BOOKS:
             self._mistell(fault, desk, now)

@@ -124,6 +124,22 @@ def test_a_whole_book_replaces_every_level() -> None:
     assert book.asks().tolist() == [[91 * UNIT, 4 * UNIT]]
 
 
+def test_a_new_connection_does_not_wait_for_questions_of_the_last_one() -> None:
+    desk = live(Desk(BY_REST))
+    for _ in range(4):
+        desk.frame(delta(9, 9))
+        desk.wait(0.1)
+        desk.do(desk.session.fetch_failed("BTC", None, desk.now, desk.now, "HTTP 500"))
+    desk.session.tracks[0].deaf = True
+    desk.do(desk.session.disconnected("lost", desk.now))
+    desk.connect()
+    desk.fetched.clear()
+    desk.frame(delta(1, 1))
+    desk.wait(0.1)
+    assert desk.fetched == ["BTC"]
+    assert desk.sent[-1] == "subscribe BTC"
+
+
 def test_a_symbol_the_venue_does_not_know_is_given_up_and_the_others_live() -> None:
     desk = Desk(BY_REST, (BTC, ETH))
     desk.connect()
