@@ -83,6 +83,13 @@ class Asking:
         self.track.wants_book = self.track.deaf = True
         self.postpone(now)
 
+    def halt(self, state: State, reason: str, ts_recv: int, now: int) -> None:
+        """Heed the venue's notice; when a halt is over, whatever was asked for before it is asked for again at once."""
+        halted = self.track.state is State.HALTED
+        self.track.halt(state, reason, ts_recv)
+        if halted and self.track.state is not State.HALTED:
+            self._due = now
+
     def give_up(self, reason: str, ts_recv: int, now: int) -> None:
         """The venue does not have this book; look again in an hour."""
         self.track.set_state(State.DELISTED, reason, ts_recv)

@@ -260,9 +260,8 @@ class Session:
             for asking in () if concerned else self._books:
                 asking.hasten(now)
         elif control.sign is Sign.STATE and control.state is not None:
-            tracks = [asking.track for asking in concerned] if control.symbols else self.tracks
-            for track in tracks:
-                track.halt(control.state, control.text, ts_recv)
+            for asking in concerned if control.symbols else self._books:
+                asking.halt(control.state, control.text, ts_recv, now)
 
     def _ask(self, asking: Asking, ts_recv: int, now: int) -> bool:
         """Ask for a whole book that is wanted and due, by REST or by subscribing again; tells whether it was."""

@@ -83,8 +83,8 @@ class Track:
             self._release(now)
 
     def _take(self, update: BookUpdate, ts_recv: int, now: int) -> None:
-        """Admit an update and do what the rule says."""
-        verdict = self._rule.admit(update)
+        """Admit an update and do what the rule says; while the venue says that nothing trades, none is news."""
+        verdict = Verdict.NOT_LIVE if self.state is State.HALTED else self._rule.admit(update)
         if verdict is Verdict.APPLY:
             self._apply(update, ts_recv, now)
         elif verdict is Verdict.HOLD:

@@ -158,6 +158,19 @@ def test_a_symbol_the_venue_does_not_know_is_given_up_and_the_others_live() -> N
     assert desk.session.tracks[0].state is State.SYNCING
 
 
+def test_a_whole_book_does_not_end_a_halt() -> None:
+    desk = Desk()
+    desk.connect()
+    halt = {"kind": "control", "sign": "state", "state": "halted", "text": "maintenance"}
+    assert kinds(desk.frame(halt)) == ["halted"]
+    assert kinds(desk.frame(whole(1), delta(2, 2))) == []
+    assert desk.tally.dropped["not_live"] == 2
+    assert kinds(desk.frame(halt | {"state": "syncing", "text": "online"})) == ["syncing"]
+    desk.wait(0.1)
+    assert desk.sent[-1] == "resubscribe BTC"
+    assert kinds(desk.frame(whole(5))) == ["snapshot", "live"]
+
+
 def test_a_venue_that_is_down_halts_its_books_and_says_it_once() -> None:
     desk = live(Desk())
     assert kinds(desk.do(desk.session.disconnected("HTTP 503", desk.now, down=True))) == ["halted"]

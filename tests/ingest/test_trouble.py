@@ -79,10 +79,27 @@ async def _delisted() -> None:
         assert rig.told(State.DELISTED)[0].reason == "unknown to the venue"
 
 
+async def _hung() -> None:
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    mute = await asyncio.start_server(swallow, "127.0.0.1", 0)
+    try:
+        async with rigged("binance", ONE, redis_url=f"redis://127.0.0.1:{mute.sockets[0].getsockname()[1]}/0") as rig:
+            await rig.fault("drop", instruments=["BTC-USDT"])  # its fetch asks for leave, of a Redis that hangs
+            await rig.until(lambda: rig.told(State.STALE))
+            frames = rig.tally.frames
+            await rig.until(lambda: rig.tally.frames >= frames + 20, 4)
+            await rig.until(rig.live)
+    finally:
+        mute.close()
+
+
 @pytest.fixture(scope="module")
 async def running() -> AsyncIterator[Running]:
     """Begin all the slow stories."""
-    stories = (_maintenance, _ban, _oversized, _late, _delisted)
+    stories = (_maintenance, _ban, _oversized, _late, _delisted, _hung)
     tasks = {story.__name__[1:]: asyncio.create_task(story()) for story in stories}
     yield tasks
     await asyncio.gather(*tasks.values(), return_exceptions=True)
@@ -161,6 +178,10 @@ async def test_late_news_are_flagged_and_then_not(running: Running) -> None:
 
 async def test_a_symbol_that_is_gone_costs_no_other(running: Running) -> None:
     await running["delisted"]
+
+
+async def test_frames_are_read_while_redis_hangs(running: Running) -> None:
+    await running["hung"]
 
 
 async def test_all_sockets_of_all_venues_cut_at_once_come_back_within_their_budgets() -> None:
