@@ -14,10 +14,11 @@ from typing import Any
 
 import orjson
 
+from ingest.line import Line
 from ingest.notices import Notices
 from ingest.outside.source import Outside
 from ingest.session import Session
-from ingest.shard import Line, Shard
+from ingest.shard import Shard
 from ingest.sink import Sink
 from ingest.source import Feed
 from ingest.tally import Tally
@@ -41,6 +42,7 @@ RECHECK_S = 3600.0  # between two looks at the venue's list of symbols
 BEAT_TIMEOUT_S = 1.0  # a server that hangs for longer is told of within a second
 LEAVE_S = 2.0  # for another worker to take over what this one leaves
 LEAVING_BEAT_S = 0.1
+AGE_SPREAD = 0.043  # an hour of 23.5
 HOPS = ("venue", "decode", "append", "engine", "engine_snapshot")
 LOG = logging.getLogger("thalweg.ingest")
 
@@ -84,6 +86,7 @@ class Worker:
         self._connected = self._leaving = self._failed = False
         self._group: asyncio.TaskGroup | None = None
         self.shards = {number: self._shard(number) for number in self._parts}
+        self._switches = dict.fromkeys(self._parts, 0)
 
     def report(self) -> dict[str, object]:
         """Give the counters, for when the worker has stopped."""
@@ -125,7 +128,16 @@ class Worker:
         while not self._leaving:
             began = self._clock.monotonic_ns()
             await self._beat()
+            self._tick()
             await asyncio.sleep(max(BEAT_S - (self._clock.monotonic_ns() - began) / 1e9, 0))
+
+    def _tick(self) -> None:
+        """Let time pass in every shard, and say where a connection was replaced since the last time."""
+        for number, shard in self.shards.items():
+            shard.tick(self._clock.monotonic_ns())
+            if self._switches[number] != shard.switches:
+                self._switches[number] = shard.switches
+                LOG.info("%s shard %d: went over to a new connection", self._venue.name, number)
 
     async def _beat(self) -> None:
         """Beat once; without an answer all roles stay as they are."""
@@ -171,17 +183,22 @@ class Worker:
 
     def _shard(self, number: int) -> Shard:
         sink = Sink(self._settings, self._venue, number, self.me, self._tally, self._rings, self._clock)
-        return Shard(sink, self._clock, partial(self._draw, number), sequenced=self._sequenced)
+        return Shard(sink, self._clock, self._tally, partial(self._draw, number), sequenced=self._sequenced)
 
     def _draw(self, number: int, shard: Shard) -> Line:
         """Make a session and start a connection for it."""
         settings, venue, rings, clock = self._settings, self._venue, self._rings, self._clock
         session = Session(venue, self._parts[number], self._tally, random.random, int(settings.snapshot_s * 1e9))
-        line = Line(session, self._tally, books=self._sequenced)
+        line = Line(session, self._tally, books=self._sequenced, age_ns=self._age_ns())
         put = partial(shard.put, line)
         line.feed = feed = Feed(settings, venue, session, put, rings, clock, self._notices, self._outside)
         self._start(self._hold(line, feed))
         return line
+
+    def _age_ns(self) -> int | None:
+        """Draw the age at which a connection is replaced: a little below the venue's, and not the same for all."""
+        age_s = self._settings.max_age_s or self._venue.max_age_s
+        return int(age_s * (1 - AGE_SPREAD * random.random()) * 1e9) if age_s else None
 
     async def _hold(self, line: Line, feed: Feed) -> None:
         """Hold a connection until it is stopped; whatever its session still has then is let go."""

@@ -2,85 +2,45 @@
 
 What the connection tells goes to the sink while this worker owns the shard, else into a ring that the sink begins its
 epoch with. Connection, session and ring outlive the change of roles; only an idle shard lets go of them.
+
+A connection that has reached its age is replaced by a second one before the venue ends it. That one fills its ring
+until its books are where the old ones are, and goes on from there in the same epoch: there is never a second writer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from ingest.ring import Item, Ring
-from ingest.session import Session
-from ingest.splice import Resumed, resume
+from ingest.line import Line
+from ingest.ring import Item
+from ingest.splice import Resumed, resume, switch
 from ingest.tails import Tail
 from ingest.tally import Tally
 from ingest.venue import Listing
 from thalweg.clock import Clock
-from thalweg.events import Event, State
+from thalweg.events import Event
 from thalweg.lease import Duty, Role
 
 if TYPE_CHECKING:
     from ingest.sink import Sink
 
-SETTLED = (State.LIVE, State.HALTED, State.DELISTED)  # states that a successor need not wait for
-
-
-class Feed(Protocol):
-    """What a shard needs of a connection."""
-
-    opened_at: int | None
-    """Since when it is connected; `None` while it is not."""
-
-    def stop(self) -> None:
-        """End it for good."""
-        ...
-
-
-class Line:
-    """One connection, what it makes of the frames, and what of that is not written yet."""
-
-    __slots__ = ("_tally", "feed", "over", "ring", "session")
-
-    def __init__(self, session: Session, tally: Tally, *, books: bool) -> None:
-        """Have a session and a ring; `feed` is set before anything is told."""
-        self.session, self.ring = session, Ring(tally, books=books)
-        self.feed: Feed
-        self.over = False
-        self._tally = tally
-
-    @property
-    def warm(self) -> bool:
-        """Whether every book is as it will be: a shard can be moved here without a break."""
-        return self.feed.opened_at is not None and all(track.state in SETTLED for track in self.session.tracks)
-
-    @property
-    def held(self) -> int:
-        """How many updates and events wait for something."""
-        return self.session.held + self.ring.held
-
-    def keep(self, events: list[Event], ts_decoded: int) -> None:
-        """Take events that are not written."""
-        if self.over:
-            self._tally.dropped["standby"] += len(events)
-        else:
-            self.ring.add(events, ts_decoded)
-
-    def end(self, now: int) -> None:
-        """Let go of everything; what still comes is counted and forgotten."""
-        self.over = True
-        self.keep(self.session.stopped(now).events, now)
-        self.ring.clear()
-        self.feed.stop()
+TRIAL_NS = 30_000_000_000  # for a second connection to get where the first is
+RETRY_NS = 60_000_000_000  # and until the next is tried
 
 
 class Shard:
     """The part of a venue's instruments that one socket carries."""
 
-    def __init__(self, sink: Sink, clock: Clock, draw: Callable[[Shard], Line], *, sequenced: bool) -> None:
+    def __init__(
+        self, sink: Sink, clock: Clock, tally: Tally, draw: Callable[[Shard], Line], *, sequenced: bool
+    ) -> None:
         """Be idle; `draw` makes a line of this shard and starts it; `sequenced` as in `splice.resume`."""
         self.sink, self.role = sink, Role.IDLE
         self.line: Line | None = None
-        self._clock, self._draw, self._sequenced = clock, draw, sequenced
+        self.next: Line | None = None
+        self._next_since = self.switches = 0
+        self._clock, self._tally, self._draw, self._sequenced = clock, tally, draw, sequenced
         self._listings: Mapping[str, Listing] = {}
         sink.resume, sink.lost = self._resume, self._lost
 
@@ -92,7 +52,7 @@ class Shard:
     @property
     def held(self) -> int:
         """How many updates and events are neither appended nor dropped."""
-        return self.sink.held + (self.line.held if self.line else 0)
+        return self.sink.held + sum(line.held for line in (self.line, self.next) if line is not None)
 
     def assign(self, duty: Duty, seen_at: int, *, mine: bool) -> None:
         """Take on a role; `mine` if the lease was this worker's in the beat sent at `seen_at`."""
@@ -111,14 +71,35 @@ class Shard:
             self.sink.put(events, ts_decoded)
         else:
             line.keep(events, ts_decoded)
+            if line is self.next:
+                self._try_switch()
+
+    def tick(self, now: int) -> None:
+        """Let time pass, `now` monotonic: begin to replace a connection that is old, or give it up."""
+        line = self.line
+        if line is None or (self.next is None and not line.old(now)):
+            return
+        if self.next is None:
+            self.next, self._next_since = self._draw(self), now
+            self._tell(self.next)
+        elif now - self._next_since > TRIAL_NS and self.next.covers(line):
+            self._switch(line, self.next)
+        elif now - self._next_since > TRIAL_NS:
+            line.age_ns = (line.age_ns or 0) + RETRY_NS
+            self._end_next()
 
     def listed(self, listings: Mapping[str, Listing]) -> None:
         """Learn the venue's own list, for this line and the next ones."""
         self._listings = listings
-        if self.line is not None and listings:
+        for line in (self.line, self.next):
+            if line is not None:
+                self._tell(line)
+
+    def _tell(self, line: Line) -> None:
+        """Let a line know the venue's list."""
+        if self._listings:
             now = self._clock.wall_ns()
-            effects = self.line.session.listed(listings, now, self._clock.monotonic_ns())
-            self.put(self.line, effects.events, now)
+            self.put(line, line.session.listed(self._listings, now, self._clock.monotonic_ns()).events, now)
 
     def silence(self) -> None:
         """Tell the streams that nobody watches these books any more; nothing is told after that."""
@@ -129,14 +110,41 @@ class Shard:
 
     def end(self) -> None:
         """Let go of the line."""
+        self._end_next()
         line, self.line = self.line, None
+        if line is not None:
+            line.end(self._clock.wall_ns())
+
+    def _end_next(self) -> None:
+        line, self.next = self.next, None
         if line is not None:
             line.end(self._clock.wall_ns())
 
     def _begin(self) -> None:
         self.line = line = self._draw(self)
         self.sink.tracks = line.session.tracks
-        self.listed(self._listings)
+        self._tell(line)
+
+    def _try_switch(self) -> None:
+        """Go over to the second connection as soon as nothing is lost by it."""
+        line, after = self.line, self.next
+        if line and after and after.covers(line) and not (self._sequenced and after.behind(line)):
+            self._switch(line, after)
+
+    def _switch(self, line: Line, after: Line) -> None:
+        """Go over to another connection, between two of its frames."""
+        if self.sink.wanted and not self.sink.owning:
+            return  # the epoch that is about to begin has the tail of the first one's events
+        now = self._clock.wall_ns()
+        tracks = after.session.tracks
+        if self.sink.owning:
+            done = switch(line.session.tracks, tracks, after.ring.take(), now, sequenced=self._sequenced)
+            self._tally.dropped["standby"] += done.dropped
+            for event, ts_decoded in done.items:
+                self.sink.put([event], ts_decoded)
+        self.sink.tracks = tracks
+        self.line, self.next, self.switches = after, None, self.switches + 1
+        line.end(now)
 
     def _resume(self, tails: dict[str, Tail], left: list[Item]) -> Resumed:
         """Give what a new epoch begins with."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ingest.ring import Item
-from ingest.tails import Tail
+from ingest.tails import Position, Tail
 from ingest.tape import Tape
 from ingest.track import Track
 from ingest.venue import TradeUpdate
@@ -21,8 +21,21 @@ from thalweg.events import Delta, Event, Made, Snapshot, State, Status, Trade
 
 
 @dataclass(slots=True)
+class Stand:
+    """Where readers of a stream stand, as far as it is written: `follows` is its last entry, if an epoch begins there.
+
+    `live` whether they have a book to trust, `sequence` the venue's sequence of that book, `seen` the trades.
+    """
+
+    live: bool
+    sequence: int | None
+    seen: Tape
+    follows: Position | None = None
+
+
+@dataclass(slots=True)
 class Resumed:
-    """What an epoch begins with, how many of the kept events are not in it, and how many books go on."""
+    """What is written next, how many of the kept events are not in it, and how many books go on without a snapshot."""
 
     items: list[Item] = field(default_factory=list)
     dropped: int = 0
@@ -53,19 +66,41 @@ def resume(
         now: the wall instant.
         sequenced: whether the venue's sequence belongs to the book, so that it can go on without a snapshot.
     """
+    stands = dict[str, Stand]()
+    for name, tail in tails.items():
+        seen = Tape()
+        seen.seed(tail.trades)
+        stands[name] = Stand(tail.live, tail.sequence, seen, tail.position)
+    return _splice(tracks, stands, kept, now, sequenced=sequenced)
+
+
+def switch(
+    olds: Sequence[Track], tracks: Sequence[Track], kept: Sequence[Item], now: int, *, sequenced: bool
+) -> Resumed:
+    """Give what is written next when a shard goes from one connection to another, with the books `tracks`.
+
+    All of the old connection's events are written; `kept` are the new one's.
+    """
+    stands = {one.instrument.name: Stand(one.state is State.LIVE, one.sequence, one.tape) for one in olds}
+    return _splice(tracks, stands, kept, now, sequenced=sequenced)
+
+
+def _splice(
+    tracks: Sequence[Track], stands: dict[str, Stand], kept: Sequence[Item], now: int, *, sequenced: bool
+) -> Resumed:
     by_name = dict[str, list[Item]]()
     for item in kept:
         by_name.setdefault(item[0].instrument, []).append(item)
     resumed, again = Resumed(), 0
     for track in tracks:
-        mine, tail = by_name.get(track.instrument.name, []), tails[track.instrument.name]
-        trades = new_trades(track, tail, mine, now)
-        deltas = following(track, tail, mine) if sequenced else None
+        mine, stand = by_name.get(track.instrument.name, []), stands[track.instrument.name]
+        trades = new_trades(track, stand.seen, mine, now)
+        deltas = following(track, stand, mine) if sequenced else None
         if deltas is None:
             resumed.items += [(event, now) for event in track.bridge(now)]
             resumed.items += trades
         else:
-            resumed.items.append((_follows(track, tail, now), now))
+            resumed.items.append((_status(track, stand, now), now))
             resumed.items += _in_order(mine, deltas, trades)
             resumed.continued += 1
             again += len(deltas)
@@ -74,14 +109,14 @@ def resume(
     return resumed
 
 
-def following(track: Track, tail: Tail, kept: Sequence[Item]) -> list[Item] | None:
-    """Give the deltas that bring a reader's book from where the stream ends to where ours is; `None` if some lack."""
-    if not tail.live or tail.sequence is None or track.state is not State.LIVE or track.sequence is None:
+def following(track: Track, stand: Stand, kept: Sequence[Item]) -> list[Item] | None:
+    """Give the deltas that bring a reader's book from where it stands to where ours is; `None` if some lack."""
+    if not stand.live or stand.sequence is None or track.state is not State.LIVE or track.sequence is None:
         return None
     at, deltas = track.sequence, list[Item]()
     for item in reversed(kept):
         event = item[0]
-        if at == tail.sequence:
+        if at == stand.sequence:
             break
         if isinstance(event, Delta):
             if event.last != at or event.first is None:
@@ -90,7 +125,7 @@ def following(track: Track, tail: Tail, kept: Sequence[Item]) -> list[Item] | No
             at = event.first - 1
         elif _breaks(event):
             return None
-    return deltas[::-1] if at == tail.sequence else None
+    return deltas[::-1] if at == stand.sequence else None
 
 
 def _breaks(event: Event) -> bool:
@@ -100,10 +135,10 @@ def _breaks(event: Event) -> bool:
     return isinstance(event, Status) and event.state is not State.LIVE
 
 
-def _follows(track: Track, tail: Tail, now: int) -> Status:
-    """Give the status that says from which entry on the book goes on."""
+def _status(track: Track, stand: Stand, now: int) -> Status:
+    """Give the state, which in a new epoch says from which entry on the book goes on."""
     status = track.status(now)
-    status.follows = tail.position
+    status.follows = stand.follows
     return status
 
 
@@ -128,18 +163,17 @@ def _through(last: Item, rest: deque[Item]) -> Iterator[Item]:
             return
 
 
-def new_trades(track: Track, tail: Tail, kept: Sequence[Item], now: int) -> list[Item]:
+def new_trades(track: Track, seen: Tape, kept: Sequence[Item], now: int) -> list[Item]:
     """Give the trades that the stream does not have, with a word where some are missing; the track learns the rest."""
     trades = [(event, ts) for event, ts in kept if isinstance(event, Trade)]
-    fresh = _by_number(track, tail, trades, now) if track.tape.numbered else _by_name(tail, trades)
-    track.tape.seed(tail.trades)
+    fresh = _by_number(track, seen, trades, now) if track.tape.numbered else _by_name(seen, trades)
+    track.tape.learn(seen)
     return fresh
 
 
-def _by_number(track: Track, tail: Tail, trades: Sequence[tuple[Trade, int]], now: int) -> list[Item]:
+def _by_number(track: Track, seen: Tape, trades: Sequence[tuple[Trade, int]], now: int) -> list[Item]:
     """Compare numbers; what this worker saw and no longer has is missing, too."""
-    seen, fresh = Tape(), list[Item]()
-    seen.seed(tail.trades)
+    fresh, known = list[Item](), seen.last is not None
     for trade, ts_decoded in trades:
         missing = seen.admit(_update(trade))
         if missing is None:
@@ -147,23 +181,21 @@ def _by_number(track: Track, tail: Tail, trades: Sequence[tuple[Trade, int]], no
         if missing:
             fresh.append((track.status(now, f"{missing} trades lost"), now))
         fresh.append((trade, ts_decoded))
-    missing = (track.tape.last or 0) - (seen.last or 0) if tail.trades or trades else 0
+    missing = (track.tape.last or 0) - (seen.last or 0) if known or trades else 0
     if missing > 0:
         fresh.append((track.status(now, f"{missing} trades lost"), now))
     return fresh
 
 
-def _by_name(tail: Tail, trades: Sequence[tuple[Trade, int]]) -> list[Item]:
+def _by_name(seen: Tape, trades: Sequence[tuple[Trade, int]]) -> list[Item]:
     """Compare ids: new is what comes after the last that the stream has; if it has none, what happened later."""
-    known = {trade.id for trade in tail.trades}
-    last = max((k for k, (trade, _) in enumerate(trades) if trade.id in known), default=None)
+    last = max((k for k, (trade, _) in enumerate(trades) if trade.id in seen), default=None)
     if last is not None:
         return [*trades[last + 1 :]]
-    since = tail.trades[-1].ts_event if tail.trades else None
+    since = seen.ts_last
     return [item for item in trades if since is None or item[0].ts_event is None or item[0].ts_event > since]
 
 
 def _update(trade: Trade) -> TradeUpdate:
     """Give a trade as the venue told it, for the tape."""
-    number = int(trade.id)
-    return TradeUpdate("", trade.price, trade.size, trade.taker, trade.id, number, trade.ts_event)
+    return TradeUpdate("", trade.price, trade.size, trade.taker, trade.id, int(trade.id), trade.ts_event)

@@ -34,18 +34,30 @@ class Tape:
         """The number of the last trade, where numbers step by one."""
         return self._seeded if self._last is None else self._last
 
+    @property
+    def ts_last(self) -> int | None:
+        """When the newest trade happened, where the venue says it."""
+        return self._ts_last
+
+    def __contains__(self, name: str) -> bool:
+        """Whether an id is among the recent ones."""
+        return name in self._recent
+
     def seed(self, trades: Iterable[Trade]) -> None:
         """Learn what the stream has already, oldest first: another worker wrote it."""
         for trade in trades:
             self._remember(trade.id)
-            if not trade.id.isdigit():
-                continue
-            number = int(trade.id)
-            if self._last is not None:
-                self._last = max(self._last, number)
-            else:
-                self._seeded = max(self._seeded or 0, number)
-            self._ts_last = trade.ts_event if self._ts_last is None else max(self._ts_last, trade.ts_event or 0)
+            if trade.id.isdigit():
+                self._raise(int(trade.id))
+            self._later(trade.ts_event)
+
+    def learn(self, other: Tape) -> None:
+        """Learn all that another tape knows."""
+        for name in other._recent:
+            self._remember(name)
+        if other.last is not None:
+            self._raise(other.last)
+        self._later(other._ts_last)
 
     def admit(self, trade: TradeUpdate) -> int | None:
         """Take a trade.
@@ -54,7 +66,8 @@ class Tape:
             How many trades are missing before it; `None` if it came before.
         """
         if trade.number is None:
-            return None if not self._remember(trade.id) else 0
+            self._later(trade.ts_event)
+            return 0 if self._remember(trade.id) else None
         if self._last is None:
             self._last = self._seeded  # from here on it is known that numbers step by one
         last, number = self._last, trade.number
@@ -66,6 +79,16 @@ class Tape:
     def _anew(self, trade: TradeUpdate) -> bool:
         """Whether a trade under a number that is behind ours happened clearly after our last."""
         return trade.ts_event is not None and self._ts_last is not None and trade.ts_event > self._ts_last + ANEW_NS
+
+    def _raise(self, number: int) -> None:
+        if self._last is not None:
+            self._last = max(self._last, number)
+        else:
+            self._seeded = max(self._seeded or 0, number)
+
+    def _later(self, ts_event: int | None) -> None:
+        if ts_event is not None:
+            self._ts_last = max(self._ts_last or 0, ts_event)
 
     def _remember(self, name: str) -> bool:
         """Note an id and say whether it is new."""

@@ -11,6 +11,7 @@
 | `THALWEG_STREAM_CAP` | 200000 | entries of one stream, whatever the retention |
 | `THALWEG_EGRESS` | `local` | a name of the address that venues see; workers that share it share their budgets |
 | `THALWEG_<VENUE>_WS`, `THALWEG_<VENUE>_REST` | the venue's own | where the venue is (simulator, proxy) |
+| `THALWEG_MAX_AGE_S` | the venue's own | age at which connections to venues are replaced, without a break |
 | `THALWEG_HOST`, `THALWEG_PORT` | 127.0.0.1, 8080 | where the gateway listens |
 | `THALWEG_ORIGINS` | the page's own | comma-separated origins that may open a WebSocket |
 | `THALWEG_HOSTS` | localhost names | comma-separated Host names the gateway answers to |
@@ -47,6 +48,7 @@ class Settings:
     report: Path | None = None
     log: str = "text"
     egress: str = "local"
+    max_age_s: float | None = None
     endpoints: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def endpoint(self, venue: str, kind: str, default: str) -> str:
@@ -85,6 +87,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         origins=tuple(_names(get(PREFIX + "ORIGINS")) or ()),
         hosts=tuple(_names(get(PREFIX + "HOSTS")) or ("127.0.0.1", "localhost", "[::1]")),
         report=Path(report) if report else None,
+        max_age_s=_positive_or_none(environ, "MAX_AGE_S"),
         log=log,
         egress=_egress(get(PREFIX + "EGRESS") or "local"),
         endpoints=_endpoints(environ),
@@ -110,6 +113,10 @@ def _positive(environ: Mapping[str, str], name: str, default: float) -> float:
     if not (text.isascii() and text.replace(".", "", 1).isdigit() and 0 < float(text) < 1e12):
         raise SettingsError(f"{PREFIX}{name} must be a number above 0, not {text[:40]!r}")
     return float(text)
+
+
+def _positive_or_none(environ: Mapping[str, str], name: str) -> float | None:
+    return _positive(environ, name, 0.0) or None
 
 
 def _whole(environ: Mapping[str, str], name: str, default: int, allowed: range) -> int:

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.shard import Line, Shard
+from ingest.line import Line
+from ingest.shard import Shard
 from ingest.sink import Sink
 from tests.ingest.toy import BTC, Desk
 from thalweg.clock import SystemClock
@@ -54,11 +55,15 @@ class Hand:
         self.settings = Settings(instruments=Instruments({"BTC-USDT": BTC}), redis_url=url)
         self.sink = Sink(self.settings, desk.venue, 0, name, desk.tally, Rings("append"), SystemClock())
         self.sequenced = desk.venue.capability.detector == "sequence"
-        self.shard = Shard(self.sink, SystemClock(), self._draw, sequenced=self.sequenced)
+        self.shard = Shard(self.sink, SystemClock(), desk.tally, self._draw, sequenced=self.sequenced)
         self.plugs: list[Plug] = []
+        self.desks, self.drawn = [desk], 0
+        self.age_ns: int | None = None
 
     def _draw(self, shard: Shard) -> Line:
-        line = Line(self.desk.session, self.desk.tally, books=self.sequenced)
+        desk = self.desks[self.drawn % len(self.desks)]
+        self.drawn += 1
+        line = Line(desk.session, self.desk.tally, books=self.sequenced, age_ns=self.age_ns)
         line.feed = Plug()
         self.plugs.append(line.feed)
         return line
@@ -71,6 +76,11 @@ class Hand:
     def frame(self, *messages: dict[str, Any]) -> None:
         """Let the venue send a frame."""
         self.tell(self.desk.frame(*messages))
+
+    def frame_of_next(self, *messages: dict[str, Any]) -> None:
+        """Let the venue send a frame on the second connection."""
+        assert self.shard.next is not None
+        self.shard.put(self.shard.next, self.desks[1].frame(*messages), time.time_ns())
 
     def assign(self, role: Role, expected: str = "", *, mine: bool = False) -> None:
         """Do what a beat would have shown just now."""

@@ -104,8 +104,10 @@ def with_rule(rule: Callable[[], Rule], **changes: Any) -> Venue:
 class Desk:
     """A session, its clock, and everything it did."""
 
-    def __init__(self, venue: Venue = TOY, instruments: Sequence[Instrument] = (BTC,)) -> None:
-        self.tally = Tally()
+    def __init__(
+        self, venue: Venue = TOY, instruments: Sequence[Instrument] = (BTC,), tally: Tally | None = None
+    ) -> None:
+        self.tally = tally or Tally()
         self.venue = venue
         listings = {one.symbols["toy"]: one for one in instruments}
         self.session = Session(venue, listings, self.tally, lambda: 1.0, snapshot_ns=30 * SECOND)
