@@ -10,14 +10,18 @@ GRACE_NS = 2_000_000_000  # an owner that is to be replaced goes on until it is 
 class Claim:
     """What the beats and the server's answers say of a lease."""
 
-    __slots__ = ("_acquired_at", "_forgotten", "_leave_at", "_trusted_at", "expected")
+    __slots__ = ("_acquired_at", "_forgotten", "_leave_at", "_lost_at", "_trusted_at", "expected")
 
     def __init__(self) -> None:
         """Have no claim; `expected` is the worker the lease may be taken from."""
         self.expected = ""
-        self._trusted_at = self._acquired_at = 0
+        self._trusted_at = self._acquired_at = self._lost_at = 0
         self._forgotten = False
         self._leave_at: int | None = None
+
+    def outdated(self, seen_at: int) -> bool:
+        """Whether a beat sent then shows how it was before another worker took the shard."""
+        return seen_at <= self._lost_at
 
     def seen(self, seen_at: int, *, mine: bool) -> bool:
         """A beat sent then says that this worker is to own the shard; give whether the server has lost the lease.
@@ -41,9 +45,9 @@ class Claim:
         self.expected, self._forgotten = "", False
         self._trusted_at, self._acquired_at = sent_at, now
 
-    def lost(self) -> None:
+    def lost(self, now: int) -> None:
         """Another worker has it, or it was left."""
-        self._acquired_at, self._leave_at, self._forgotten = 0, None, False
+        self._acquired_at, self._lost_at, self._leave_at, self._forgotten = 0, now, None, False
 
     def over(self, now: int) -> bool:
         """Whether the time to be replaced in is up."""

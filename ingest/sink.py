@@ -82,6 +82,8 @@ class Sink:
 
     def own(self, expected: str, seen_at: int, *, mine: bool) -> None:
         """Write this shard; take its lease from `expected` if need be. `seen_at` is when a beat showed whose it is."""
+        if self._claim.outdated(seen_at):
+            return
         if self._claim.seen(seen_at, mine=mine):
             self._wake.set()
         if not self._wanted.is_set():
@@ -148,7 +150,7 @@ class Sink:
         """Write no more: give back what was not sent, count what landed, and what was refused as fenced."""
         self.owning = False
         self._wanted.clear()
-        self._claim.lost()
+        self._claim.lost(self._clock.monotonic_ns())
         self.lost(self._waiting.take())
         for _ in range(SETTLE_TRIES if self._flight else 0):
             with suppress(RedisTrouble):

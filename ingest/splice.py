@@ -188,12 +188,12 @@ def _by_number(track: Track, seen: Tape, trades: Sequence[tuple[Trade, int]], no
 
 
 def _by_name(seen: Tape, trades: Sequence[tuple[Trade, int]]) -> list[Item]:
-    """Compare ids: new is what comes after the last that the stream has; if it has none, what happened later."""
+    """Compare ids: new is what comes after the last that the stream has; if it has none, what is not older."""
     last = max((k for k, (trade, _) in enumerate(trades) if trade.id in seen), default=None)
     if last is not None:
         return [*trades[last + 1 :]]
     since = seen.ts_last
-    return [item for item in trades if since is None or item[0].ts_event is None or item[0].ts_event > since]
+    return [item for item in trades if since is None or item[0].ts_event is None or item[0].ts_event >= since]
 
 
 def _update(trade: Trade) -> TradeUpdate:

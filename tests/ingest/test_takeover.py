@@ -11,6 +11,7 @@ import pytest
 
 from ingest.venue import Capability
 from tests.ingest.hand import Hand, assert_sound, entries, hand, until
+from tests.ingest.judging import followed, judge
 from tests.ingest.toy import TOY, Desk, delta, replay, whole, with_rule
 from thalweg.events import Delta, Event, Made, Open, Snapshot, Status, Trade
 from thalweg.lease import Role
@@ -204,36 +205,3 @@ async def test_a_shard_that_goes_to_and_fro_loses_and_repeats_nothing(redis_url:
         found = assert_sound(server, old, new)
     assert followed(found) == last
     assert judge(found) == owner.desk.session.tracks[0].book.bids().tolist()
-
-
-def followed(events: list[Event]) -> int:
-    """Check that every trade is there once, in order, or told as lost; give the last."""
-    last = lost = 0
-    for event in events:
-        if isinstance(event, Trade):
-            assert int(event.id) == last + lost + 1
-            last, lost = int(event.id), 0
-        elif isinstance(event, Status) and event.reason.endswith("trades lost"):
-            lost += int(event.reason.split()[0])
-    return last + lost
-
-
-def judge(events: list[Event]) -> list[list[int]]:
-    """Follow the stream by the written rule, and check that no change is missing from a book that is trusted."""
-    book, trusted, at, left = dict[int, int](), False, 0, False
-    for event in events:
-        if isinstance(event, Open):
-            left, trusted = trusted, False
-        elif isinstance(event, Status):
-            trusted = (trusted or (left and event.follows is not None)) and event.state == "live"
-        elif isinstance(event, Snapshot):
-            book, trusted, at = {int(p): int(s) for p, s in event.bids}, True, event.last or 0
-        elif isinstance(event, Delta) and trusted:
-            assert event.first == at + 1
-            at = event.last or 0
-            for price, size in event.bids.tolist():
-                book[price] = size
-                if not size:
-                    del book[price]
-    assert trusted
-    return [[price, size] for price, size in sorted(book.items(), reverse=True)]
