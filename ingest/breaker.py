@@ -6,7 +6,7 @@
 | open | none until the next probe is due | when it is |
 | half open | one socket, the probe | closed if it hears a frame, else open again |
 
-A venue that is back within half a minute is noticed within four seconds; after that waits are drawn from anywhere
+A venue that is back within a minute is noticed within four seconds; after that waits are drawn from anywhere
 below a bound that doubles up to a minute, but are never shorter than those at first.
 """
 
@@ -18,7 +18,7 @@ from ingest.backoff import Uniform
 
 SECOND = 1_000_000_000
 FAILURES_MAX = 5  # in a row, of any sockets
-SOON = 8  # probes that follow at once upon one another: at most so many in 30 s
+SOON = 16  # probes that follow at once upon one another: a minute of them, at most 8 in half of one
 AT_ONCE_S, AT_ONCE_SPREAD_S = 0.5, 1.0  # after a close that says so: most often one machine of many restarts
 SOON_S, SOON_SPREAD_S = 3.7, 0.3
 FIRST_S, CAP_S = 7.5, 60.0
