@@ -29,7 +29,7 @@ class Accounts:
     """
 
     ingest: dict[str, Report] = field(default_factory=dict)
-    aggregator: Report | None = None
+    aggregators: dict[str, Report] = field(default_factory=dict)
     gateway: Report | None = None
     expected: Sequence[str] = ()
     restarts: Mapping[str, int] = field(default_factory=dict)
@@ -40,9 +40,31 @@ class Accounts:
     all_live: bool = True
 
     @property
+    def aggregator(self) -> Report | None:
+        """The counts of all aggregators, as those of one."""
+        return together([*self.aggregators.values()])
+
+    @property
     def appended(self) -> int:
         """Entries that the workers say they have appended."""
         return sum(report["appended"] for report in self.ingest.values())
+
+
+def together(reports: Sequence[Report]) -> Report | None:
+    """Give the counts of several processes that share one work as those of one; `None` for none."""
+    if not reports:
+        return None
+    whole: dict[str, Any] = {}
+    for report in reports:
+        for name, value in report.items():
+            known = whole.get(name)
+            if known is None or isinstance(value, str):
+                whole[name] = value
+            elif isinstance(value, Mapping):
+                whole[name] = together([known, value])
+            else:
+                whole[name] = known + value
+    return whole
 
 
 def check(accounts: Accounts) -> list[str]:
@@ -62,7 +84,7 @@ def check(accounts: Accounts) -> list[str]:
 def missing_reports(accounts: Accounts) -> list[str]:
     """Name the services whose counts are not known, and those that lost theirs by dying."""
     reported = {f"ingest:{venue}" for venue in accounts.ingest}
-    reported |= {"aggregator"} if accounts.aggregator is not None else set()
+    reported |= set(accounts.aggregators)
     reported |= {"gateway"} if accounts.gateway is not None else set()
     found = [f"{name}: no report, so its counts are not known" for name in accounts.expected if name not in reported]
     lost = [name for name, times in accounts.restarts.items() if times and name in accounts.expected]

@@ -32,7 +32,7 @@ def balanced() -> Accounts:
     gateway = {"instruments": {"BTC-USDT": {"joined_at": 3, "head": 33, "received": 28, "refilled": 2}}}
     return Accounts(
         {"kraken": ingest},
-        aggregator,
+        {"aggregator": aggregator},
         gateway,
         expected=("ingest:kraken", "aggregator", "gateway"),
         restarts={"ingest:kraken": 0},
@@ -59,13 +59,13 @@ COUNTERS: list[tuple[Callable[[Accounts], Any], tuple[str, ...], list[str]]] = [
     (lambda a: a.ingest["kraken"], ("dropped", "duplicate"), ["ingest:kraken"]),
     (lambda a: a.ingest["kraken"], ("held",), ["ingest:kraken", "stop"]),
     (lambda a: a.ingest["kraken"], ("appended",), ["ingest:kraken", "redis", "reader"]),
-    (lambda a: a.aggregator, ("read",), ["reader", "aggregator", "aggregator"]),
-    (lambda a: a.aggregator, ("lapped",), ["reader"]),
-    (lambda a: a.aggregator, ("lag",), ["reader", "stop"]),
-    (lambda a: a.aggregator, ("applied",), ["aggregator"]),
-    (lambda a: a.aggregator, ("skipped", "not_live"), ["aggregator"]),
-    (lambda a: a.aggregator, ("covered",), ["aggregator", "aggregator"]),
-    (lambda a: a.aggregator, ("pending",), ["aggregator", "stop"]),
+    (lambda a: a.aggregators["aggregator"], ("read",), ["reader", "aggregator", "aggregator"]),
+    (lambda a: a.aggregators["aggregator"], ("lapped",), ["reader"]),
+    (lambda a: a.aggregators["aggregator"], ("lag",), ["reader", "stop"]),
+    (lambda a: a.aggregators["aggregator"], ("applied",), ["aggregator"]),
+    (lambda a: a.aggregators["aggregator"], ("skipped", "not_live"), ["aggregator"]),
+    (lambda a: a.aggregators["aggregator"], ("covered",), ["aggregator", "aggregator"]),
+    (lambda a: a.aggregators["aggregator"], ("pending",), ["aggregator", "stop"]),
     (lambda a: a.gateway, ("instruments", "BTC-USDT", "head"), ["gateway BTC-USDT"]),
     (lambda a: a.gateway, ("instruments", "BTC-USDT", "joined_at"), ["gateway BTC-USDT"]),
     (lambda a: a.gateway, ("instruments", "BTC-USDT", "received"), ["gateway BTC-USDT"]),
@@ -105,6 +105,21 @@ def test_a_held_event_is_no_violation_while_a_book_is_syncing() -> None:
     report = dict(accounts.ingest["kraken"])
     accounts.ingest["kraken"] = report | {"held": 1, "decoded": 96}
     assert check(accounts) == []
+
+
+def test_what_two_aggregators_share_is_counted_as_one_work() -> None:
+    accounts = balanced()
+    first = dict(accounts.aggregators["aggregator"])
+    skipped = {"open": 1, "status": 1, "not_live": 0}
+    second = {"read": 40, "lapped": 0, "lag": 0, "applied": 38, "skipped": skipped, "covered": 40, "pending": 0}
+    parts = {"read": 50, "applied": 48, "covered": 50, "skipped": {"open": 0, "status": 2, "not_live": 0}}
+    accounts.aggregators = {"aggregator": first | parts, "aggregator:2": second}
+    accounts.expected = (*accounts.expected, "aggregator:2")
+
+    assert check(accounts) == []
+    assert accounts.aggregator == first
+    del accounts.aggregators["aggregator:2"]
+    assert check(accounts)[0] == "aggregator:2: no report, so its counts are not known"
 
 
 def test_a_service_without_a_report_is_a_violation() -> None:

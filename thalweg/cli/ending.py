@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from thalweg.cli.fleet import AGGREGATOR, GATEWAY, SIMULATOR, Fleet
+from thalweg.cli.fleet import GATEWAY, SIMULATOR, Fleet
 from thalweg.cli.history import judge_faults
 from thalweg.cli.observation import Observation
 from thalweg.cli.plan import Plan, report_name
@@ -66,7 +66,7 @@ class Stop:
             await ask(plan.simulator_socket("control"), "pause")
         self._frames, self._ts_end = await observation.frames(), time.time_ns()
         await self._until("drain", self._drained)
-        for names in (fleet.ingest, [AGGREGATOR]):
+        for names in (fleet.ingest, fleet.aggregators):
             await fleet.stop(*names, within_s=self._step_s)
             self._done(names[0].partition(":")[0])
         heads = await out_heads(observation.link, plan.settings.instruments.by_name)
@@ -140,12 +140,12 @@ class Stop:
 
 async def _accounts(plan: Plan, fleet: Fleet, observation: Observation, folder: Path) -> Accounts:
     """Gather the services' reports and ask the witnesses."""
-    reports = {name: _report(folder, name) for name in (*fleet.ingest, AGGREGATOR, GATEWAY)}
+    reports = {name: _report(folder, name) for name in (*fleet.ingest, *fleet.aggregators, GATEWAY)}
     after = await look(observation.link, plan.streams)
     ingest = {name.removeprefix("ingest:"): reports[name] for name in fleet.ingest}
     return Accounts(
         ingest={venue: report for venue, report in ingest.items() if report is not None},
-        aggregator=reports[AGGREGATOR],
+        aggregators={name: report for name in fleet.aggregators if (report := reports[name]) is not None},
         gateway=reports[GATEWAY],
         expected=list(reports),
         restarts=fleet.restarts,

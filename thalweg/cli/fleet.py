@@ -25,8 +25,11 @@ class Fleet:
         """Prepare every service's process; none is started."""
         self.children: dict[str, Child] = {}
         module = [sys.executable, "-m"]
-        commands = {f"ingest:{venue}": [*module, "ingest", venue] for venue in plan.venues}
-        commands |= {AGGREGATOR: [*module, "aggregator"], GATEWAY: [*module, "gateway"]}
+        commands: dict[str, list[str]] = {}
+        for number in range(1, plan.wishes.workers + 1):
+            commands |= {named(f"ingest:{venue}", number): [*module, "ingest", venue] for venue in plan.venues}
+            commands[named(AGGREGATOR, number)] = [*module, "aggregator"]
+        commands[GATEWAY] = [*module, "gateway"]
         if plan.simulator_port is not None:
             commands[SIMULATOR] = plan.simulator_command()
         for name, command in commands.items():
@@ -37,6 +40,11 @@ class Fleet:
     def ingest(self) -> list[str]:
         """The names of the ingest workers."""
         return [name for name in self.children if name.startswith("ingest:")]
+
+    @property
+    def aggregators(self) -> list[str]:
+        """The names of the aggregators."""
+        return [name for name in self.children if name.partition(":")[0] == AGGREGATOR]
 
     @property
     def restarts(self) -> dict[str, int]:
@@ -52,6 +60,11 @@ class Fleet:
     async def stop(self, *names: str, within_s: float) -> None:
         """Stop services side by side; one that does not end in time is killed."""
         await stop_all([self.children[name] for name in names if name in self.children], within_s)
+
+
+def named(service: str, number: int) -> str:
+    """Give the name of a service's first, second ... process: `aggregator`, `aggregator:2`."""
+    return service if number == 1 else f"{service}:{number}"
 
 
 @contextmanager

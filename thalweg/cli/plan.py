@@ -14,6 +14,7 @@ from thalweg.instruments import shard_of
 from thalweg.settings import PREFIX, Settings, load_settings
 
 USUAL_PORT = 6379  # of a Redis server, and in the default REDIS_URL
+MOST_WORKERS = 8  # of a venue: twice its shards, so that every shard has a standby with nothing else to do
 DEMO_RATE = 1500.0  # frames a second over all fake venues: the load the smoke test asks for, half as much again
 
 
@@ -24,6 +25,7 @@ class Wishes:
     demo: bool = False
     venues: str | None = None
     instruments: str | None = None
+    workers: int = 1
     rate: float = DEMO_RATE
     seed: int = 1
     faults: str | None = None

@@ -116,11 +116,14 @@ class Run:
         if self.plan.simulator_port is not None:
             await until_answering(self.plan.simulator_socket("control"))
             self.screen.say(f"simulator  port {self.plan.simulator_port}", service=SIMULATOR)
-        fleet.start(group, *fleet.ingest, AGGREGATOR, GATEWAY)
-        books = [venue for _, venue in self.plan.streams]
+        fleet.start(group, *fleet.ingest, *fleet.aggregators, GATEWAY)
+        books, workers = [venue for _, venue in self.plan.streams], self.plan.wishes.workers
+        several = f", {workers} workers" if workers > 1 else ""
         for venue in self.plan.venues:
-            self.screen.say(f"ingest     {venue}, {books.count(venue)} books", service=f"ingest:{venue}")
-        self.screen.say(f"aggregator {len(self.plan.settings.instruments.by_name)} instruments", service=AGGREGATOR)
+            text = f"ingest     {venue}, {books.count(venue)} books{several}"
+            self.screen.say(text, service=f"ingest:{venue}")
+        instruments = len(self.plan.settings.instruments.by_name)
+        self.screen.say(f"aggregator {instruments} instruments{several}", service=AGGREGATOR)
 
     def _watchers(self, fleet: Fleet, observation: Observation) -> list[Coroutine[Any, Any, None]]:
         """Give all that runs beside the services."""
@@ -184,7 +187,7 @@ class Run:
         if self.plan.wishes.measured:
             hurried = self.told_to_stop.is_set()
             return await Stop(self.plan, fleet, observation, folder, hurried=hurried).run()
-        for names in (fleet.ingest, [AGGREGATOR], [GATEWAY, SIMULATOR]):
+        for names in (fleet.ingest, fleet.aggregators, [GATEWAY, SIMULATOR]):
             await fleet.stop(*names, within_s=STAGE_S)
         return None
 

@@ -14,7 +14,7 @@ import click
 from thalweg.cli import EXIT_FAILED, EXIT_INTERRUPTED
 from thalweg.cli.console import standard_screen
 from thalweg.cli.ending import Ended
-from thalweg.cli.plan import DEMO_RATE, Wishes, make_plan
+from thalweg.cli.plan import DEMO_RATE, MOST_WORKERS, Wishes, make_plan
 from thalweg.cli.supervisor import Run
 from thalweg.errors import SettingsError
 
@@ -23,6 +23,14 @@ from thalweg.errors import SettingsError
 @click.option("--demo", is_flag=True, help="Fake venues on this machine in place of the live ones.")
 @click.option("--venues", metavar="A,B", help="Only these venues.")
 @click.option("--instruments", metavar="A,B", help="Only these instruments.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, MOST_WORKERS),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Ingest workers a venue, and aggregators; they stand by for one another.",
+)
 @click.option("--rate", type=click.FloatRange(min=1), default=DEMO_RATE, show_default=True, help="Demo: frames/s.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Demo: of the market model.")
 @click.option("--faults", metavar="FILE|default", help="Demo: let things go wrong by this script.")
@@ -47,6 +55,7 @@ def command(**options: object) -> None:
     Examples:
       thalweg up --demo
       thalweg up --venues kraken,coinbase --instruments BTC-USD,ETH-USD
+      thalweg up --demo --workers 2
       thalweg up --demo --seconds 20 --summary -
       thalweg up --demo --faults default --seconds 40 --summary out.json
     """

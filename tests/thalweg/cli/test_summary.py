@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from thalweg.cli.summary import Findings, latencies, summarise, verdict
-from thalweg.conserve import Accounts
+from thalweg.conserve import Accounts, Report
 
 FIELDS = {
     *(
@@ -46,7 +46,8 @@ def findings() -> Findings:
     read = {"read": 22, "lapped": 0, "lag": 0, "applied": 20, "skipped": {"open": 2}, "published": 9, "covered": 22}
     gateway = {"instruments": {}, "received": 9, "refilled": 0}
     expected = ("ingest:kraken", "ingest:bybit", "aggregator", "gateway")
-    accounts = Accounts({"kraken": ingest(10), "bybit": ingest(10)}, read | {"pending": 0}, gateway, expected)
+    aggregators: dict[str, Report] = {"aggregator": read | {"pending": 0}}
+    accounts = Accounts({"kraken": ingest(10), "bybit": ingest(10)}, aggregators, gateway, expected)
     accounts.added = accounts.numbers = accounts.runs = 22
     return Findings(
         accounts,
