@@ -222,6 +222,10 @@ class Ladder:
             self._trades,
         )
 
+    def abandon(self) -> None:
+        """Forget the batch: its entries were not published, and another aggregator reads them again."""
+        self._begin_batch()
+
     def settle(self, now_ns: int) -> None:
         """Close the batch: the server has its publication, read at this monotonic instant."""
         self._since_key += 1

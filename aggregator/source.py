@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 
 from aggregator.bells import Bells
@@ -16,6 +16,7 @@ from thalweg import keys
 from thalweg.clock import Clock
 from thalweg.errors import WireError
 from thalweg.events import State
+from thalweg.lease import BEAT_S, TTL_S
 from thalweg.publication import VenueLine
 from thalweg.resp import pack, pack_words
 from thalweg.transport import RedisLink, Reply, checked
@@ -23,6 +24,7 @@ from thalweg.wire import format_id, parse_id
 
 ROUND = 256  # entries of one stream in one read: 54 streams of 1 KB entries are 14 MB at most
 _COUNT = b"%d" % ROUND
+RENEWED_MS = int((TTL_S - 3 * BEAT_S) * 1000)  # what is left at least of a lease that was renewed in the last 3 beats
 DEAF_S = 2.0  # our own heartbeat comes by this connection four times a second
 LOG = logging.getLogger("thalweg.aggregator")
 
@@ -139,6 +141,16 @@ class EntrySource:
             name: End(parse_id(last[0][0]) if last else (0, 0), readable(name, text))
             for name, last, text in zip(instruments, replies[::2], replies[1::2], strict=True)
         }
+
+    async def fed(self, venues: Iterable[str], shard: int) -> set[str]:
+        """Give the venues whose ingest lives, as its lease of the shard tells: their books need no ring to be believed.
+
+        Raises:
+            RedisTrouble: the connection failed or the server refused.
+        """
+        names = list(venues)
+        replies = await self._link.run([pack(b"PTTL", keys.lease(name, shard)) for name in names])
+        return {name for name, reply in zip(names, replies, strict=True) if checked(reply) > RENEWED_MS}
 
     async def landed(self, ladder: Ladder) -> bool:
         """Whether the last publication of a ladder is in `out:`, so that its batch must not be repeated.

@@ -19,6 +19,7 @@ import sys
 from aggregator.consolidate import Ladder
 from aggregator.owner.service import Owner
 from aggregator.sink import heartbeat
+from aggregator.source import EntrySource
 from thalweg.clock import Clock
 from thalweg.errors import Fenced, Held, RedisTrouble
 from thalweg.instruments import Instruments
@@ -104,6 +105,7 @@ class Shard:
                 except* (Fenced, Held) as group:
                     LOG.info("shard %d is another's now: %s", self.number, group.exceptions[0])
                     self.duty, self._trouble, self._failures = IDLE, None, 0
+                    await self._leave_to_others()
                 except* RedisTrouble as group:
                     await self._back_off(str(group.exceptions[0]))
                 if self.stopping.is_set() and self._failures != 1:
@@ -111,6 +113,16 @@ class Shard:
         finally:
             await self.link.close()
             await self.bell_link.close()
+
+    async def _leave_to_others(self) -> None:
+        """See which of our last publications landed before the shard was another's; the rest is for that one to do."""
+        source, now = EntrySource(self.link), self.clock.monotonic_ns()
+        with contextlib.suppress(RedisTrouble):  # then what is pending stays so
+            for ladder in self.standing.values():
+                if ladder.pending and await source.landed(ladder):
+                    ladder.settle(now)
+                else:
+                    ladder.abandon()
 
     async def _called(self) -> bool:
         """Wait until the shard is ours to feed; false if we are to stop first."""
