@@ -6,10 +6,10 @@ The state follows the entries alone, since they are the authority:
 |---|---|---|
 | `open` | kept, but not trusted until a snapshot | `connecting` until the next entry says more |
 | `status` after it that `follows` the entry we stood at with a live book | trusted again | the status's |
-| `snapshot` | replaced, trusted again | the snapshot's |
+| `snapshot` | replaced, trusted again if it is live | the snapshot's |
 | `delta` on a live book | applied | - |
 | `delta` on any other book | skipped, not trusted until a snapshot | - |
-| `status` | - | the status's, but never `live` on a book that is not trusted |
+| `status` | not trusted until a snapshot if it is not live | the status's, but never `live` on a book not trusted |
 | a hole in n, an entry we can't read | kept, but not trusted until a snapshot | `stale` |
 
 The loss of an epoch's last entries can't be seen by n; the `open` entry that follows costs the book its trust anyway.
@@ -199,6 +199,7 @@ class VenueBook:
         """
         if event.follows is not None and self.cursor[1] == FIRST_SAID and event.follows == self._left_at:
             self._trusted = self._understood
+        self._trusted = self._trusted and event.state is State.LIVE
         if self._understood and (self._trusted or event.state is not State.LIVE):
             line = self.line
             line.state, line.flags, line.reason, line.since = event.state, event.flags, event.reason, event.since
@@ -207,7 +208,7 @@ class VenueBook:
     def _load(self, event: Snapshot) -> None:
         """Start afresh from a whole book."""
         self.book.load(event.bids, event.asks)
-        self._trusted = True
+        self._trusted = event.state is State.LIVE
         self.snapshot = self.cursor
         line = self.line
         if line.state is not event.state:

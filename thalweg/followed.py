@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from thalweg.book import Book
 from thalweg.cursor import EpochBegan, Lapped, Position
@@ -24,8 +24,8 @@ class FollowedBook:
     `connected` is set by whoever reads.
     """
 
-    def __init__(self, instrument: str, venue: str) -> None:
-        """Know nothing of the book."""
+    def __init__(self, instrument: str, venue: str, clock: Callable[[], int]) -> None:
+        """Know nothing of the book; `clock` gives monotonic nanoseconds."""
         self.instrument, self.venue = instrument, venue
         self.decimals = (8, 8)
         self.state, self.flags, self.reason = State.CONNECTING, 0, ""
@@ -33,6 +33,7 @@ class FollowedBook:
         self.ts_event: int | None = None
         self.unreadable = 0
         self.connected = False
+        self._clock = clock
         self._book = Book()
         self._trusted = False
         self._known = True
@@ -42,12 +43,9 @@ class FollowedBook:
 
     @property
     def live(self) -> bool:
-        """Whether the book is the venue's as far as the stream tells; see also `quiet`."""
-        return self.connected and self._trusted and self.state is State.LIVE
-
-    def quiet(self, now: int) -> bool:
-        """Whether nothing came for so long that nobody writes the stream any more; `now` is a monotonic instant."""
-        return now - self._told_at > QUIET_NS
+        """Whether the book is the venue's as far as the stream tells, and somebody still writes the stream."""
+        written = self._clock() - self._told_at <= QUIET_NS
+        return self.connected and self._trusted and self.state is State.LIVE and written
 
     def bids(self, depth: int | None = None) -> Levels:
         """Copy the best bids, `(n, 2)`, best first; all without a depth. Not to be believed unless `live`."""
@@ -67,13 +65,13 @@ class FollowedBook:
             self.lose()
             self._at = None
 
-    def take(self, at: Position, flat: Sequence[bytes], now: int) -> tuple[Event, int] | None:
-        """Apply the next entry, read at a monotonic instant.
+    def take(self, at: Position, flat: Sequence[bytes]) -> tuple[Event, int] | None:
+        """Apply the next entry.
 
         Returns:
             The event and the instant it was packed; `None` for an entry of another layout, which is counted.
         """
-        before, self._at, self._told_at = self._at, at, now
+        before, self._at, self._told_at = self._at, at, self._clock()
         try:
             event, ts_append = decode_entry(self.venue, self.instrument, dict(zip(flat[::2], flat[1::2], strict=True)))
         except (WireError, ValueError):
@@ -95,7 +93,7 @@ class FollowedBook:
                 self._trusted = self._trusted and event.state is State.LIVE
             case Snapshot():
                 self._book.load(event.bids, event.asks)
-                self._trusted, self.state, self.flags = True, event.state, event.flags
+                self._trusted, self.state, self.flags = event.state is State.LIVE, event.state, event.flags
                 self._stand_at(event)
             case Delta() if self._trusted:
                 self._book.apply(event.bids, event.asks)

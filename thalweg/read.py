@@ -61,8 +61,8 @@ __all__ = [
     "last_id",
 ]
 
-BLOCK_MS = 500  # one wait; after two idle ones the reader looks whether the server lost its data
-IDLE_WAITS = 2
+BLOCK_MS = 500  # one wait
+LOOK_S = 1.0  # a stream that gave nothing for so long may have been lost: XREAD would stay silent for ever
 READ_TIMEOUT_S = 1.5  # for the answer to a wait of BLOCK_MS: a server that hangs is told of within that
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.1, 2.0
 MAX_ENTRIES = 1000  # of a stream in one reply: some MB at most, so that a late reader does not stall the server
@@ -80,7 +80,7 @@ class Follower:
         Raises:
             SettingsError: the URL is not one.
         """
-        self.books = {stream: FollowedBook(*stream) for stream in streams}
+        self.books = {stream: FollowedBook(*stream, time.monotonic_ns) for stream in streams}
         self._link = RedisLink(url, name)
         self._names = {keys.stream(*stream): stream for stream in streams}
         self._cursors = {key: Cursor(key) for key in self._names}
@@ -148,7 +148,7 @@ class Follower:
             for told in self._cursors[key].admit(*at):
                 book.pass_by(told)
                 yield told
-            taken = book.take(at, flat, time.monotonic_ns())
+            taken = book.take(at, flat)
             if taken is not None:
                 event, ts_append = taken
                 yield Entry(book.instrument, book.venue, *at, event, ts_append)
@@ -252,23 +252,26 @@ async def _read(
 ) -> AsyncGenerator[tuple[str, list[_Raw | Regressed]], None]:
     """XREAD all streams from their cursors, which the caller moves; give what came by stream."""
     words: list[str | bytes | int] = ["XREAD", "COUNT", MAX_ENTRIES, *(("BLOCK", BLOCK_MS) if wait else ()), "STREAMS"]
-    idle = 0
+    heard, looked_at = set[str](), time.monotonic()
     while True:
         asked = [pack(*words, *cursors, *(cursor.id for cursor in cursors.values()))]
         (reply,) = await link.run(asked, READ_TIMEOUT_S)
-        for key, entries in checked(reply) or ():
-            yield key.decode(), list(_raw(entries))
-        idle = 0 if reply else idle + 1
-        if not wait and idle:
+        for name, entries in checked(reply) or ():
+            key = name.decode()
+            heard.add(key)
+            yield key, list(_raw(entries))
+        if not wait and not reply:
             return
-        if idle >= IDLE_WAITS:
-            idle = 0
-            for lost in await _regressed(link, cursors):
+        if wait and time.monotonic() - looked_at > LOOK_S:
+            for lost in await _regressed(link, {key: one for key, one in cursors.items() if key not in heard}):
                 yield lost.key, [lost]
+            heard, looked_at = set(), time.monotonic()
 
 
 async def _regressed(link: RedisLink, cursors: dict[str, Cursor]) -> list[Regressed]:
     """Find streams whose newest ID is below what was read, and put their cursors back to the start."""
+    if not cursors:
+        return []
     replies = await link.run([pack("XINFO", "STREAM", key) for key in cursors])
     found = []
     for cursor, reply in zip(cursors.values(), replies, strict=True):
@@ -280,8 +283,13 @@ async def _regressed(link: RedisLink, cursors: dict[str, Cursor]) -> list[Regres
 
 
 def last_id(reply: Reply) -> Position:
-    """Give the newest ID ever of a stream from a reply to XINFO STREAM; (0, 0) for one that is not there."""
-    if isinstance(reply, Exception):
+    """Give the newest ID ever of a stream from a reply to XINFO STREAM; (0, 0) for one that is not there.
+
+    Raises:
+        RedisTrouble: any other error reply.
+    """
+    if isinstance(reply, Exception) and "no such key" in str(reply):
         return 0, 0
+    reply = checked(reply)
     told = dict(zip(reply[::2], reply[1::2], strict=True))
     return parse_id(told[b"last-generated-id"])

@@ -122,13 +122,14 @@ def test_deltas_of_a_book_that_is_not_live_are_skipped_until_a_snapshot() -> Non
     assert counters == Counters(read=3, status=2, not_live=1)
 
 
-def test_a_halted_book_goes_on_by_a_status_entry_alone() -> None:
+def test_a_book_that_was_not_live_needs_a_snapshot_whatever_a_status_says() -> None:
     book, counters = a_book(), Counters()
 
     take(book, counters, (E, 3, a_status(State.HALTED, "auction")), (E, 4, a_status(State.LIVE, flags=2)))
 
+    assert state(book) == (State.HALTED, "auction")
+    take(book, counters, (E, 5, a_snapshot(*LEVELS)))
     assert state(book) == (State.LIVE, "")
-    assert book.line.flags == 2
 
 
 def test_an_unreadable_entry_makes_the_book_stale_and_is_counted() -> None:

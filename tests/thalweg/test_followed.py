@@ -39,14 +39,15 @@ class Reader:
     """A book with its cursor, fed as `thalweg.read` feeds it."""
 
     def __init__(self) -> None:
-        self.book, self.cursor = FollowedBook(NAME, VENUE), Cursor("k")
+        self.now = 0
+        self.book, self.cursor = FollowedBook(NAME, VENUE, lambda: self.now), Cursor("k")
         self.book.connected = True
 
     def take(self, epoch: int, n: int, event: Event, **more: bytes) -> FollowedBook:
         for told in self.cursor.admit(epoch, n):
             self.book.pass_by(told)
         extra = [word for name, value in more.items() for word in (name.encode(), value)]
-        self.book.take((epoch, n), [*encode_entry(event, 11), *extra], 0)
+        self.book.take((epoch, n), [*encode_entry(event, 11), *extra])
         return self.book
 
 
@@ -130,7 +131,7 @@ def test_fields_of_a_later_writer_are_passed_over() -> None:
 def test_an_entry_of_another_layout_costs_the_book_until_the_next_snapshot() -> None:
     reader = a_live_reader()
     reader.cursor.admit(E, 5)
-    reader.book.take((E, 5), [b"kind", b"auction"], 0)
+    reader.book.take((E, 5), [b"kind", b"auction"])
     assert (reader.book.live, reader.book.unreadable) == (False, 1)
     assert reader.take(E, 6, snapshot()).live
 
@@ -139,7 +140,7 @@ def test_nothing_of_an_epoch_in_another_layout_is_guessed_at() -> None:
     reader = a_live_reader()
     flat = encode_entry(OPEN, 11)
     flat[flat.index(b"v") + 1] = b"2"
-    reader.book.take((E + 1, 1), flat, 0)
+    reader.book.take((E + 1, 1), flat)
     reader.cursor.at = (E + 1, 1)
     assert not reader.take(E + 1, 2, snapshot()).live
     assert reader.book.unreadable == 2
@@ -155,10 +156,20 @@ def test_a_lost_connection_costs_the_book_only_as_long_as_it_lasts() -> None:
     assert book.live
 
 
-def test_a_stream_that_nobody_writes_is_quiet() -> None:
-    book = a_live_reader().book
-    assert not book.quiet(QUIET_NS)
-    assert book.quiet(QUIET_NS + 1)
+def test_a_book_is_not_live_when_nobody_writes_its_stream_any_more() -> None:
+    reader = a_live_reader()
+    reader.now = QUIET_NS
+    assert reader.book.live
+    reader.now += 1
+    live_unwritten = reader.book.live
+    assert (live_unwritten, reader.take(E, 5, TRADE).live) == (False, True)
+
+
+def test_a_snapshot_that_is_not_live_and_a_status_that_says_live_make_no_book() -> None:
+    reader = a_live_reader()
+    reader.take(E, 5, status(State.STALE))
+    reader.take(E, 6, snapshot(State.STALE))
+    assert not reader.take(E, 7, status(State.LIVE)).live
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -44,6 +44,7 @@ class Writer:
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read, "BLOCK_MS", 20)
+    monkeypatch.setattr(read, "LOOK_S", 0.05)
     monkeypatch.setattr(read, "FIRST_BACKOFF_S", 0.01)
 
 
@@ -168,3 +169,20 @@ async def test_what_was_trimmed_unread_is_told(writer: Writer, followed: tuple[F
     told = await until(items, at(E, 7))
     assert Lapped(STREAM, E, 4, 6) in told
     assert not book.live
+
+
+@pytest.mark.anyio
+async def test_a_lost_stream_is_found_while_others_are_busy(writer: Writer, redis_url: str) -> None:
+    other = keys.stream(NAME, "bybit")
+    follower = Follower(redis_url, [(NAME, VENUE), (NAME, "bybit")], READER)
+    items = follower.items()
+    await begin(writer, items)
+    await writer.link.call("DEL", STREAM)
+    found: list[Told] = []
+    for n in range(1, 1000):
+        await writer.link.call("XADD", other, f"{E}-{n}", "kind", "beat")
+        found.append(await anext(items))
+        if isinstance(found[-1], Regressed):
+            break
+    await items.aclose()
+    assert found[-1] == Regressed(STREAM, (E, 3), (0, 0))

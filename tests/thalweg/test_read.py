@@ -130,6 +130,7 @@ async def test_a_server_that_lost_its_data_is_told(
     link: RedisLink, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(read, "BLOCK_MS", 10)
+    monkeypatch.setattr(read, "LOOK_S", 0.02)
     writer = RedisLink(redis_url, "writer")
     await writer.connect()
     await append(writer, 6, 1, [OPEN, LIVE])

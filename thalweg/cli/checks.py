@@ -106,6 +106,7 @@ class Replay:
             case Status():
                 self._go_on(event, at)
                 self.state, self.flags = event.state, event.flags
+                self.known = self.known and event.state is State.LIVE
             case Snapshot():
                 self._load(event, at)
             case Delta():
@@ -121,13 +122,11 @@ class Replay:
         if event.follows is None:
             return
         first = at[1] == FIRST_SAID
-        if first and event.follows == self._left_at:
-            self.known = self._left_known
+        if first and event.follows == self._left_at and self._left_known:
+            self.known = True
         elif self._left_at is not None or not first:
-            wrong = (
-                f"{self.key}: {at[0]}-{at[1]} says that it follows {event.follows[0]}-{event.follows[1]}, and does not"
-            )
-            self.found.say(wrong)
+            said = f"{event.follows[0]}-{event.follows[1]}"
+            self.found.say(f"{self.key}: {at[0]}-{at[1]} says that it follows a live book at {said}, and does not")
 
     def _load(self, event: Snapshot, at: Position) -> None:
         """Compare a whole book that ingest made of its own with what the deltas gave, then begin from it."""
@@ -141,7 +140,7 @@ class Replay:
                 if made != told:
                     place = f"{self.key}: snapshot {at[0]}-{at[1]}"
                     self.found.say(f"{place} is not what the deltas make: {name} {difference(made, told)}")
-        self.view, self.known, self.snapshot = whole, True, at
+        self.view, self.known, self.snapshot = whole, event.state is State.LIVE, at
         self.state, self.flags = event.state, event.flags
         self.position = event.last, event.ts_event
 

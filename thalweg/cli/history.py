@@ -14,6 +14,8 @@ from thalweg.publication import VenueLine
 
 WINDOW_NS = 10_000_000_000  # within which a fault must show
 SILENCE_NS = 15_000_000_000  # the same for silence, which shows when patience ends: 10 s of a socket without any frame
+HANDED_OVER = "new epoch"  # what the aggregator says of a book between an `open` and the snapshot after it
+HANDOVER_NS = 1_000_000_000  # within which the new owner's snapshot comes; an epoch change alone is no loss
 SILENCES = ("silent_book", "silent_socket")
 GAP, TRADES = "gap", "trades"
 
@@ -74,11 +76,18 @@ class History:
         return next((change.ts for change in self.changes[book] if ts < change.ts <= end), None)
 
     def interruptions(self) -> Iterable[tuple[tuple[str, str], Change]]:
-        """Give every change from live to another state."""
+        """Give every change from live to another state, but for books that were handed over."""
         for book, known in self.changes.items():
-            for before, after in pairwise(known):
-                if before.state is State.LIVE and after.state is not State.LIVE:
+            for at, (before, after) in enumerate(pairwise(known), 1):
+                if before.state is State.LIVE and after.state is not State.LIVE and not _handed_over(known[at:]):
                     yield book, after
+
+
+def _handed_over(known: Sequence[Change]) -> bool:
+    """Whether the first of these changes only says that another worker writes the book now."""
+    first = known[0]
+    back = next((change.ts for change in known if change.state is State.LIVE), None)
+    return first.reason == HANDED_OVER and back is not None and back - first.ts <= HANDOVER_NS
 
 
 def judge_faults(history: History, faults: Sequence[Mapping[str, Any]], ts_end: int) -> dict[str, Any]:

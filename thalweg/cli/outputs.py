@@ -6,6 +6,7 @@ violation: a check begins at the first key record that is still there.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
@@ -43,10 +44,20 @@ class Inputs:
         self._next[venue] = at
         return trades
 
+    def between(self, venue: str, after: Position, before: Position) -> Position | None:
+        """Give the first entry of a venue's that is kept and lies between two others."""
+        entries = self._entries[venue]
+        at = bisect_right(entries, after, key=_position)
+        return entries[at][0] if at < len(entries) and entries[at][0] < before else None
+
     def first(self, venue: str) -> Position | None:
         """Give the position of a venue's oldest entry."""
         entries = self._entries[venue]
         return entries[0][0] if entries else None
+
+
+def _position(raw: Raw) -> Position:
+    return raw[0]
 
 
 def check_publications(
@@ -102,6 +113,8 @@ def _follow_runs(key: str, one: Publication, inputs: Inputs, found: Found) -> se
             found.say(f"{key}: {one.seq} takes {venue} from {epoch}-{first}, after {before[0]}-{before[1]}")
         elif before is not None and first != expected:
             found.say(f"{key}: {one.seq} takes {venue} from {epoch}-{first}, but {epoch}-{expected} is next")
+        elif before is not None and (left := inputs.between(venue, before, (epoch, first))):
+            found.say(f"{key}: {one.seq} takes {venue} from {epoch}-{first}, but leaves out {left[0]}-{left[1]}")
         if before is None:  # what came earlier was in publications that are trimmed away
             inputs.advance(venue, epoch, first - 1)
         inputs.covered[venue] = (epoch, last)
@@ -118,16 +131,18 @@ def _compare(key: str, one: Publication, views: list[View], inputs: Inputs, touc
     """Compare what a record shows of live books with what their inputs make."""
     for index, line in enumerate(one.venues):
         replay = inputs.replays.get(line.name)
-        if line.state is not State.LIVE or replay is None or not replay.known:
+        if line.state is not State.LIVE or replay is None or replay.state is None:
             continue
         if index not in touched and one.kind is not Kind.KEY:
             continue
         if replay.at != inputs.covered.get(line.name):
             continue
-        found.views += 1
         place = f"{key}: {one.seq} shows {line.name}"
         if replay.state is not State.LIVE:
             found.say(f"{place} as live, but its stream says {replay.state}")
+        if not replay.known:
+            continue
+        found.views += 1
         if replay.position != (line.last, line.ts_event):
             found.say(f"{place} at {line.last}/{line.ts_event}, but its stream is at {replay.position}")
         for name in ("bids", "asks"):

@@ -209,9 +209,39 @@ def test_an_epoch_that_goes_on_from_the_last_entry_is_as_it_should_be() -> None:
 
 
 def test_an_epoch_that_goes_on_from_another_entry_is_found() -> None:
-    wrong = f"{STREAM}: {EPOCH + 1}-2 says that it follows {EPOCH}-6, and does not"
+    wrong = f"{STREAM}: {EPOCH + 1}-2 says that it follows a live book at {EPOCH}-6, and does not"
     found = check_input(NAME, VENUE, STREAM, going_on((EPOCH, 6))).found
     assert found.violations == [wrong, f"{STREAM}: {EPOCH + 1}-3 changes a book that no snapshot has begun"]
+
+
+def told_live(*between: Event) -> Entries:
+    """A live book that is told stale, then live without a snapshot, and changed."""
+    stale, live = (Status(VENUE, NAME, state, 0, "", 5, 5) for state in (State.STALE, State.LIVE))
+    after = [stale, *between, live, Delta(VENUE, NAME, levels((98, 6)), levels(), None, None, 6, 6)]
+    return [*entries(), *(entry(n, event) for n, event in enumerate(after, 8))]
+
+
+def test_a_book_that_is_told_live_without_a_snapshot_is_found() -> None:
+    found = check_input(NAME, VENUE, STREAM, told_live()).found
+    assert found.violations == [f"{STREAM}: {EPOCH}-10 changes a book that no snapshot has begun"]
+    whole = Snapshot(VENUE, NAME, levels((1, 1)), levels(), None, None, 5, 5, Made.VENUE, State.STALE, 0)
+    found = check_input(NAME, VENUE, STREAM, told_live(whole)).found
+    assert found.violations == [f"{STREAM}: {EPOCH}-11 changes a book that no snapshot has begun"]
+
+
+def test_an_epoch_that_goes_on_from_a_book_that_was_only_told_live_is_found() -> None:
+    status = Status(VENUE, NAME, State.LIVE, 0, "", 6, 6, (EPOCH, 10))
+    more = [*told_live()[:-1], entry(10, EVENTS[4]), entry(1, EVENTS[0], EPOCH + 1), entry(2, status, EPOCH + 1)]
+    wrong = f"{STREAM}: {EPOCH + 1}-2 says that it follows a live book at {EPOCH}-10, and does not"
+    assert wrong in check_input(NAME, VENUE, STREAM, more).found.violations
+
+
+def test_publications_that_leave_out_the_end_of_an_epoch_are_found() -> None:
+    inputs = [*entries(), entry(1, EVENTS[0], EPOCH + 1)]
+    outputs = records()
+    outputs[3] = record(7, [], 1, 1, 3)
+    changed(3, runs(1, 1, EPOCH + 1))(outputs)
+    assert f"{OUT}: 7 takes kraken from 8-1, but leaves out 7-6" in check(inputs, outputs).violations
 
 
 @pytest.fixture
