@@ -9,6 +9,8 @@ import orjson
 
 from aggregator.checkpoint import Checkpoint, checkpoint_of, encode_checkpoint
 from aggregator.consolidate import Ladder, Part
+from aggregator.relief import cut
+from aggregator.source import End
 from thalweg import keys
 from thalweg.clock import Clock
 from thalweg.errors import Fenced
@@ -110,6 +112,17 @@ def heartbeat(now_ns: int, epoch: int, heads: Mapping[str, int], trouble: str | 
     """Give the command that publishes a heartbeat, as of a wall instant, with the last sequence by instrument."""
     text = orjson.dumps({"ts": now_ns, "epoch": epoch, "heads": heads, "trouble": trouble})
     return pack(b"PUBLISH", keys.HEARTBEAT, text)
+
+
+def relieve(ends: Mapping[str, End]) -> list[bytes]:
+    """Give the commands that cut what can be spared of `out:` when memory is full."""
+    commands = []
+    for name, end in ends.items():
+        if end.checkpoint is not None:
+            lowest = cut(end.first, end.top, (end.checkpoint.epoch, end.checkpoint.seq))
+            if lowest is not None:
+                commands.append(pack(b"XTRIM", keys.out(name), b"MINID", b"=", format_id(*lowest)))
+    return commands
 
 
 def beat(shards: Sequence[int], me: str, *, leaving: bool) -> bytes:

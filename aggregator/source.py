@@ -49,8 +49,9 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Where an instrument's publications end, and the checkpoint that can be read."""
+    """Where an instrument's publications begin and end, and the checkpoint that can be read."""
 
+    first: Cursor
     top: Cursor
     checkpoint: Checkpoint | None
 
@@ -124,7 +125,7 @@ class EntrySource:
         """
         commands = [pack_words((b"XREVRANGE", one.key, b"+", b"-", b"COUNT", b"1")) for one in streams]
         replies = [checked(reply) for reply in await self._link.run(commands)]
-        return [parse_id(reply[0][0]) if reply else (0, 0) for reply in replies]
+        return [_position(reply) for reply in replies]
 
     async def ends(self, instruments: Sequence[str]) -> dict[str, End]:
         """Give how far each instrument's publications go, and under which epochs.
@@ -134,12 +135,13 @@ class EntrySource:
         """
         commands = []
         for name in instruments:
+            commands.append(pack(b"XRANGE", keys.out(name), b"-", b"+", b"COUNT", 1))
             commands.append(pack(b"XREVRANGE", keys.out(name), b"+", b"-", b"COUNT", 1))
             commands.append(pack(b"GET", keys.checkpoint(name)))
         replies = [checked(reply) for reply in await self._link.run(commands)]
         return {
-            name: End(parse_id(last[0][0]) if last else (0, 0), readable(name, text))
-            for name, last, text in zip(instruments, replies[::2], replies[1::2], strict=True)
+            name: End(_position(first), _position(last), readable(name, text))
+            for name, first, last, text in zip(instruments, replies[::3], replies[1::3], replies[2::3], strict=True)
         }
 
     async def fed(self, venues: Iterable[str], shard: int) -> set[str]:
@@ -240,6 +242,11 @@ class EntrySource:
         if first[1] > 1 and words[1] != b"snapshot":
             first = max([first, *snapshots])
         stream.book.join((first[0], first[1] - 1))
+
+
+def _position(entries: Entries) -> Cursor:
+    """Give where the first of some entries stands; (0, 0) if there is none."""
+    return parse_id(entries[0][0]) if entries else (0, 0)
 
 
 def readable(name: str, text: bytes | None) -> Checkpoint | None:

@@ -5,6 +5,7 @@
 | another aggregator has the shard | it is left alone until the steward says else |
 | the lease was lost | a new life at once |
 | Redis fails or refuses | connect again with backoff, restore from what really landed, a new epoch |
+| Redis is full | the same, and the oldest tenth of `out:` is cut each time |
 | told to stop | that was the last one |
 """
 
@@ -18,10 +19,10 @@ import sys
 
 from aggregator.consolidate import Ladder
 from aggregator.owner.service import Owner
-from aggregator.sink import heartbeat
+from aggregator.sink import heartbeat, relieve
 from aggregator.source import EntrySource
 from thalweg.clock import Clock
-from thalweg.errors import Fenced, Held, RedisTrouble
+from thalweg.errors import Fenced, Held, RedisFull, RedisTrouble
 from thalweg.instruments import Instruments
 from thalweg.latency import Rings
 from thalweg.lease import Duty, Role
@@ -106,6 +107,9 @@ class Shard:
                     LOG.info("shard %d is another's now: %s", self.number, group.exceptions[0])
                     self.duty, self._trouble, self._failures = IDLE, None, 0
                     await self._leave_to_others()
+                except* RedisFull as group:
+                    await self._relieve()
+                    await self._back_off(str(group.exceptions[0]))
                 except* RedisTrouble as group:
                     await self._back_off(str(group.exceptions[0]))
                 if self.stopping.is_set() and self._failures != 1:
@@ -151,6 +155,12 @@ class Shard:
                 listening.cancel()
         finally:
             self._acquired_at = None
+
+    async def _relieve(self) -> None:
+        """Make room by a step, so that readers keep the newest and we may go on."""
+        with contextlib.suppress(RedisTrouble):
+            ends = await EntrySource(self.link).ends(list(self.instruments.by_name))
+            await self.link.run(relieve(ends))
 
     def complaint(self, trouble: str) -> bytes:
         """Give the heartbeat that says what is wrong with the shard's instruments."""

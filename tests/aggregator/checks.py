@@ -23,9 +23,11 @@ def published(client: redis.Redis) -> list[Publication]:
     return [decode_publication(entry[b"r"]) for _, entry in entries]
 
 
-def assert_nothing_lost_or_twice(client: redis.Redis, feeds: list[Feed]) -> None:
-    """Sequence dense, every entry in exactly one run, every trade once and in order."""
-    records = published(client)
+def assert_nothing_lost_or_twice(
+    client: redis.Redis, feeds: list[Feed], records: list[Publication] | None = None
+) -> None:
+    """Sequence dense, every entry in exactly one run, every trade once and in order; in `out:` or these records."""
+    records = published(client) if records is None else records
     assert [one.seq for one in records] == list(range(1, len(records) + 1))
     for feed in feeds:
         index = VENUES.index(feed.venue)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+from contextlib import suppress
 
 import click
 
-from thalweg.cli.server import connected, environment, load_functions
+from thalweg.cli.server import connected, environment, keep_functions, load_functions
 
 
 @click.command()
 @click.option("--wait", "wait_s", type=click.FloatRange(min=0), default=0.0, metavar="S", help="Try this many seconds.")
+@click.option("--keep", is_flag=True, help="Stay, and load them again whenever the server has lost them.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(wait_s: float, as_json: bool) -> None:
+def command(wait_s: float, keep: bool, as_json: bool) -> None:
     """Load the server functions into the Redis that REDIS_URL names.
 
     Loading again replaces them, so it may be run at any time; services that found them missing go on by themselves.
@@ -22,10 +25,13 @@ def command(wait_s: float, as_json: bool) -> None:
     Examples:
       thalweg redis-init
       REDIS_URL=redis://cache:6379/0 thalweg redis-init --wait 30
+      thalweg redis-init --keep
     """
     url = environment().redis_url
     server = asyncio.run(_load(url, wait_s))
     click.echo(json.dumps({"loaded": True, "server": server}) if as_json else f"Functions loaded into {server}.")
+    if keep:
+        asyncio.run(_keep(url))
 
 
 async def _load(url: str, wait_s: float) -> str:
@@ -34,3 +40,12 @@ async def _load(url: str, wait_s: float) -> str:
         return await load_functions(link)
     finally:
         await link.close()
+
+
+async def _keep(url: str) -> None:
+    """Keep the functions there until told to stop."""
+    keeping = asyncio.ensure_future(keep_functions(url, "thalweg-redis-init", click.echo))
+    for one in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(one, keeping.cancel)
+    with suppress(asyncio.CancelledError):
+        await keeping

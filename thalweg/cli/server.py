@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
@@ -13,6 +14,7 @@ from thalweg.settings import Settings, load_settings
 from thalweg.transport import RedisLink
 
 FUNCTIONS = Path(__file__).parents[1] / "functions.lua"
+KEEP_S = 0.5  # between looks whether the functions are still there
 RETRY_S = 0.1  # between attempts to reach a server that is starting
 LIBRARY = b"thalweg"
 
@@ -80,6 +82,32 @@ async def load_functions(link: RedisLink) -> str:
         raise SettingsError(f"{text} is too old: Redis >= {OLDEST_MAJOR} or Valkey is needed")
     await link.call("FUNCTION", "LOAD", "REPLACE", FUNCTIONS.read_bytes())
     return text
+
+
+async def keep_functions(url: str, name: str, say: Callable[[str], None]) -> None:
+    """Load the server functions again whenever the server has lost them, until cancelled; through any trouble.
+
+    Functions of another version are left alone: somebody has just loaded them on purpose.
+    """
+    link = RedisLink(url, name)
+    trouble = connected = False
+    try:
+        while True:
+            try:
+                if not connected:
+                    await link.connect()
+                    connected = True
+                if not await link.call("FUNCTION", "LIST", "LIBRARYNAME", LIBRARY):
+                    say(f"the server functions were lost: loaded again into {await load_functions(link)}")
+                trouble = False
+            except (RedisTrouble, SettingsError) as error:
+                connected = False
+                if not trouble:
+                    say(f"{error}; trying again until it works")
+                trouble = True
+            await asyncio.sleep(KEEP_S)
+    finally:
+        await link.close()
 
 
 async def functions_loaded(link: RedisLink) -> bool:

@@ -19,7 +19,7 @@ from thalweg.cli.fleet import AGGREGATOR, GATEWAY, SIMULATOR, Fleet, server_of_o
 from thalweg.cli.observation import Observation
 from thalweg.cli.plan import USUAL_PORT, Plan
 from thalweg.cli.replaying import Player
-from thalweg.cli.server import connected, load_functions, shown_url
+from thalweg.cli.server import connected, keep_functions, load_functions, shown_url
 from thalweg.cli.simulated import until_answering
 from thalweg.cli.subscriber import missing
 from thalweg.errors import ThalwegError
@@ -95,6 +95,7 @@ class Run:
 
             if server is not None:
                 watch(watch_server(server, folder / "redis" / "server.log"))
+            watch(keep_functions(self.plan.settings.redis_url, "thalweg-up-functions", self.screen.say))
             observation = Observation(self.plan, link, self.exec_at)
             if self.player is not None:
                 listening = asyncio.Event()

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+from subprocess import PIPE, Popen
+from time import monotonic
 
 import pytest
 import redis
@@ -21,6 +25,25 @@ def test_the_functions_are_loaded_and_loaded_again(redis_url: str) -> None:
         assert json.loads(shown.output)["loaded"] is True
     with redis.Redis.from_url(redis_url) as client:
         assert client.fcall("thalweg_acquire", 2, "lease:test", "epoch:test", "me", 3000) > 0
+
+
+def test_kept_functions_are_loaded_again_within_a_second(redis_url: str) -> None:
+    def loaded() -> bool:
+        with redis.Redis.from_url(redis_url) as client:
+            return bool(client.function_list("thalweg"))
+
+    command = [sys.executable, "-c", "from thalweg.cli import main; main()", "redis-init", "--keep"]
+    with Popen(command, env={**os.environ, "REDIS_URL": redis_url}, stdout=PIPE, text=True) as keeper:
+        assert keeper.stdout is not None
+        assert keeper.stdout.readline().startswith("Functions loaded")
+        with redis.Redis.from_url(redis_url) as client:
+            client.function_flush()
+        began = monotonic()
+        assert "loaded again" in keeper.stdout.readline()
+        assert monotonic() - began < 1.0
+        assert loaded()
+        keeper.terminate()
+        assert keeper.wait(10) == 0
 
 
 def test_a_server_that_is_away_is_one_line(redis_url: str) -> None:
