@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import secrets
 
 from aggregator.report import report_of
@@ -62,7 +63,7 @@ class Aggregator:
         Raises:
             SettingsError: `REDIS_URL` is not one.
         """
-        self.me = secrets.token_hex(8)
+        self.me = f"{os.getpid()}-{secrets.token_hex(4)}"  # random: one that comes back must not pass for the one before
         self.rings = Rings("stream", "apply", "merge", "publish")
         self.shards = {
             number: Shard(settings, part, number, self.me, clock, self.rings)

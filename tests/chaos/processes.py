@@ -32,6 +32,10 @@ class Process:
         self._keeper = keeper
         self._process: subprocess.Popen[bytes] | None = None
 
+    def copy(self, name: str) -> Process:
+        """Give a process of the same kind under another name; it is not started."""
+        return Process(name, self._arguments, self._environ, self.log.parent, self._keeper)
+
     @property
     def pid(self) -> int | None:
         """The process id while it lives."""

@@ -57,9 +57,11 @@ class Server:
         self.folder = folder
         self.process: subprocess.Popen[bytes] | None = None
         self._keeper = keeper
-        self.admin = redis.Redis(
-            port=self.port, username=ADMIN, password=PASSWORD, socket_timeout=5, retry=Retry(NoBackoff(), 0)
-        )
+        self.admin, self._asked = self._client(5.0), self._client(0.5)
+
+    def _client(self, timeout_s: float) -> redis.Redis:
+        never = Retry(NoBackoff(), 0)
+        return redis.Redis(port=self.port, username=ADMIN, password=PASSWORD, socket_timeout=timeout_s, retry=never)
 
     @property
     def url(self) -> str:
@@ -105,6 +107,11 @@ class Server:
     def load_functions(self) -> None:
         """Load the server functions, as `thalweg redis-init` does."""
         self.admin.function_load(FUNCTIONS.read_text(), replace=True)
+
+    def restore_functions(self) -> None:
+        """Load the server functions if they are not there; a server that cannot be asked is left alone."""
+        if self.process is not None and not self._asked.function_list():
+            self.load_functions()
 
     def kill(self) -> None:
         """End it as a crash does."""

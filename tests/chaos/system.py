@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from redis import RedisError
 from websockets.asyncio.client import connect
 
 from tests.chaos.processes import Process, service_environ
@@ -19,7 +21,7 @@ from thalweg.cli.embedded import free_port
 from thalweg.cli.simulated import until_answering
 from thalweg.instruments import Instruments, load_instruments
 
-TEND_S = 0.1
+TEND_S, KEEP_S = 0.1, 0.25
 RESTART_S = 0.5  # as the supervisor's first backoff
 
 
@@ -63,7 +65,7 @@ class System:
         self.resting: set[str] = set()  # processes that nobody shall start for now
         self._keeper = keeper
         self._simulator_port, self._gateway_port = free_port(), free_port()
-        self._tending: asyncio.Task[None] | None = None
+        self._tending: list[asyncio.Task[None]] = []
 
     @property
     def ingest(self) -> list[Process]:
@@ -106,7 +108,7 @@ class System:
         await until_answering(self.simulator_url("control"))
         for one in self.processes.values():
             one.start()
-        self._tending = asyncio.create_task(self._tend())
+        self._tending = [asyncio.create_task(self._tend()), asyncio.create_task(self._keep_functions())]
 
     async def _listen(self) -> None:
         venues = [f"venue:{venue}" for venue in self.shape.venues]
@@ -158,6 +160,13 @@ class System:
                     self.resting.add(one.name)
                     asyncio.get_running_loop().call_later(RESTART_S, self._again, one)
 
+    async def _keep_functions(self) -> None:
+        """Load the server functions again where the server has lost them, as `thalweg up` does."""
+        while True:
+            await asyncio.sleep(KEEP_S)
+            with suppress(RedisError):
+                await asyncio.to_thread(self.server.restore_functions)
+
     def _again(self, one: Process) -> None:
         self.resting.discard(one.name)
         if one.wanted:
@@ -177,8 +186,8 @@ class System:
 
     async def stop(self) -> list[str]:
         """Stop everything in order; give the names of services that did not stop in time or not with code 0."""
-        if self._tending is not None:
-            self._tending.cancel()
+        for task in self._tending:
+            task.cancel()
         bad = []
         order = [self.ingest, self.aggregators, [self.gateway], [self.processes["simulator"]]]
         for stage in order if self.processes else []:

@@ -1,0 +1,118 @@
+"""One run against one server: start everything, strike, let it come to rest, check, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import Any
+
+from tests.chaos.invariants import Tally
+from tests.chaos.nemesis import Nemesis
+from tests.chaos.recorder import Recorder
+from tests.chaos.recovery import Outcome
+from tests.chaos.system import Shape, System
+from thalweg.cli.children import Guardian
+from thalweg.cli.verify import verify
+from thalweg.errors import ThalwegError
+
+REST_S = 2.0  # so that what is judged later has been judged
+WEIGHT_LIMIT = 6_000  # of requests a minute, at Binance
+BUG = ("a bug:", "Traceback", "conservation:")
+
+
+@dataclass(slots=True)
+class Result:
+    """What a run has found."""
+
+    shape: Shape
+    version: str = ""
+    seconds: float = 0.0
+    tally: Tally = field(default_factory=Tally)
+    outcomes: list[Outcome] = field(default_factory=list)
+    meters: dict[str, Any] = field(default_factory=dict)
+    rss_mib: dict[str, tuple[int, int]] = field(default_factory=dict)
+    log: dict[str, str] = field(default_factory=dict)
+
+
+async def run(shape: Shape, seconds: float, only: str = "", keep: Path | None = None) -> Result:
+    """Run for so many seconds from the start of the processes; `only` is a part of the names of kinds to do.
+
+    `keep` is a folder for logs; without it they go with the run, but for their ends in the result.
+    """
+    began = monotonic()
+    result = Result(shape)
+    with TemporaryDirectory(prefix="thalweg-chaos-") as name, Guardian() as keeper:
+        folder = Path(keep or name)
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        system = System(shape, folder, keeper)
+        result.version = system.server.version
+        recorder = Recorder(system, result.tally)
+        watching: asyncio.Task[None] | None = None
+        try:
+            await system.start()
+            watching = asyncio.create_task(recorder.run())
+            nemesis = Nemesis(system, recorder, shape.seed, only)
+            result.outcomes = nemesis.outcomes
+            if not await nemesis.until_live():
+                result.tally.say("I7", "not all books became live at the start")
+            else:
+                say(f"{result.version}: {len(shape.books)} books are live, {monotonic() - began:.1f} s after the start")
+                await nemesis.run(seconds - (monotonic() - began))
+                await _finish(system, recorder, result)
+        finally:
+            if watching is not None:
+                watching.cancel()
+                with suppress(asyncio.CancelledError):
+                    await watching
+            bad = await system.stop()
+        _look_at_ends(system, bad, result)
+    result.seconds = monotonic() - began
+    return result
+
+
+async def _finish(system: System, recorder: Recorder, result: Result) -> None:
+    """Let everything come to rest, then check what is kept, offline, as `thalweg verify` does."""
+    await asyncio.sleep(REST_S)
+    recorder.judge(monotonic() + 60)
+    report = await system.control({"op": "report"})
+    result.meters = report["meters"]
+    for venue, meter in result.meters.items():
+        if meter["rest_banned"]:
+            result.tally.say("I9", f"{venue}: {meter['rest_banned']} requests while banned")
+        if meter["weight_most"] > WEIGHT_LIMIT:
+            result.tally.say("I9", f"{venue}: a weight of {meter['weight_most']} in a minute")
+    instruments = system.shape.instruments
+    streams = [(name, venue) for venue, name in system.shape.books]
+    try:
+        found = await asyncio.wait_for(verify(system.server.url, instruments, streams), 90)
+        result.tally.saw("entries verified offline", found.entries)
+        result.tally.saw("publications verified offline", found.publications)
+        for text in found.violations:
+            result.tally.say("verify", text)
+    except (ThalwegError, TimeoutError) as error:
+        result.tally.say("verify", f"could not be done: {error!r}")
+    result.rss_mib = {name: (min(seen) // 1024, max(seen) // 1024) for name, seen in recorder.rss.items()}
+
+
+def _look_at_ends(system: System, bad: list[str], result: Result) -> None:
+    """Hold against the services that they ended by themselves, ended badly, or logged a bug."""
+    for text in system.ended:
+        result.tally.say("ended", text)
+    for text in bad:
+        result.tally.saw(f"ends: {text}")
+    for process in system.processes.values():
+        lines = process.log.read_text(errors="replace").splitlines() if process.log.exists() else []
+        for line in lines:
+            if any(word in line for word in BUG):
+                result.tally.say("bugs", f"{process.name}: {line[:300]}")
+        result.log[process.name] = "\n".join(lines[-30:])
+
+
+def say(text: str) -> None:
+    """Tell how it goes."""
+    print(f"chaos: {text}", file=sys.stderr, flush=True)
