@@ -5,7 +5,7 @@
 #   SKIP_BROWSER=1         for `make test`: leave the browser tests out, reported as skips
 
 .DEFAULT_GOAL := help
-.PHONY: help install up check test fuzz lock clean
+.PHONY: help install up check test chaos soak fuzz lock clean
 
 BIN := .venv/bin
 ON = $(filter-out 0 no off false,$(1))
@@ -37,13 +37,21 @@ else
 	@chromium=$$(deploy/chromium) && echo "$(BIN)/python -m pytest" && THALWEG_CHROMIUM="$$chromium" $(BIN)/python -m pytest
 endif
 
-MINUTES ?= 5
+# On Valkey from the lock and on the system's Redis. The seed is printed; the same seed makes the same schedule.
+chaos: install  ## faults of every kind against real processes (SEED=1 MINUTES=11.5 SERVERS=valkey,redis MUTANTS=1)
+	@case '$(or $(SERVERS),redis)' in *redis*) deploy/redis-server >/dev/null;; esac
+	@$(BIN)/python -m tests.chaos$(if $(call ON,$(MUTANTS)),.mutants) $(if $(SEED),--seed $(SEED)) \
+		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(SERVERS),--servers $(SERVERS))
+
+soak: install  ## 40 books at 1,000 frames/s: memory and file descriptors must stay level (MINUTES=10)
+	@$(BIN)/python -m tests.chaos.soak --minutes $(or $(MINUTES),10)
+
 ATHERIS = build/atheris/.tried
 fuzz: export PYTHONPATH = $(CURDIR):$(firstword $(wildcard $(CURDIR)/build/atheris/lib/python3*/site-packages))
 
 # Coverage-guided where the fuzzer has a wheel for this Python, by outcomes alone where not; the first line says which.
 fuzz: install $(ATHERIS)  ## millions of odd inputs for every decoder, codec and book (MINUTES=5 SEED=n TARGETS='a b')
-	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(TARGETS:%=--target %)
+	@$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),5) $(if $(SEED),--seed $(SEED)) $(TARGETS:%=--target %)
 
 $(ATHERIS):
 	@mkdir -p $(@D)

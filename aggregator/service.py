@@ -63,7 +63,7 @@ class Aggregator:
         Raises:
             SettingsError: `REDIS_URL` is not one.
         """
-        self.me = f"{os.getpid()}-{secrets.token_hex(4)}"  # random: one that comes back must not pass for the one before
+        self.me = f"{os.getpid()}-{secrets.token_hex(4)}"  # random: whoever comes back is another one
         self.rings = Rings("stream", "apply", "merge", "publish")
         self.shards = {
             number: Shard(settings, part, number, self.me, clock, self.rings)

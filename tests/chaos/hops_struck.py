@@ -44,7 +44,7 @@ def to_client(strike: Strike) -> Proxy:
     return strike.system.proxies["client"]
 
 
-def weather(hop: Hop, seconds: float = FOR_S, **changes: object) -> Act:
+def weather(hop: Hop, changes: dict[str, object], seconds: float = FOR_S) -> Act:
     """Make the fault that changes a hop's weather for a while."""
 
     async def act(strike: Strike) -> None:
@@ -126,9 +126,9 @@ HOPS: tuple[tuple[str, Hop, tuple[str, ...]], ...] = (
 KINDS = (
     Kind("venue cut", cut_venue, (ALL,), 4, "venue cut"),
     *(Kind(f"{name} cut", cut(hop), venues) for name, hop, venues in HOPS[1:]),
-    *(Kind(f"{n} {how}", weather(h, **w), v) for n, h, v in HOPS for how, w in WEATHERS.items()),
+    *(Kind(f"{n} {how}", weather(h, w), v) for n, h, v in HOPS for how, w in WEATHERS.items()),
     *(Kind(f"{name} half closed", half_close(hop), venues) for name, hop, venues in HOPS[:2]),
     *(Kind(f"{name} refuses", refuse(hop), venues) for name, hop, venues in HOPS[:2]),
     Kind("venue ends connections early", limit(to_venue), (ALL,)),
-    Kind("worker to Redis silent past its lease", weather(worker_to_redis, 4.0, blackhole=True), (ALL,)),
+    Kind("worker to Redis silent past its lease", weather(worker_to_redis, {"blackhole": True}, 4.0), (ALL,)),
 )

@@ -51,7 +51,8 @@ class Strike:
 
     def _instruments(self, group: str, process: Process) -> list[str]:
         owners = self.system.server.admin.mget([keys.lease(group, shard) for shard in range(SHARDS)])
-        held = {n for n, owner in enumerate(owners) if owner and owner.decode().split("-")[0] == str(process.pid)}
+        mine = f"{process.pid}-".encode()
+        held = {shard for shard, owner in enumerate(owners) if isinstance(owner, bytes) and owner.startswith(mine)}
         return [name for name in self.system.shape.names if shard_of(name) in held]
 
     def busiest(self, processes: list[Process]) -> Process:

@@ -12,7 +12,15 @@ from simulator.world import DIALECTS
 from tests.chaos.kinds import Kind, Strike
 
 HOT = "BTC-USDT"
-SECONDS = {"silent_book": 12.0, "late": 3.0, "delist": 3.0, "maintenance": 2.0, "skew": 3.0, "rest_slow": 4.0, "rest_418": 5.0}
+SECONDS = {
+    "silent_book": 12.0,
+    "late": 3.0,
+    "delist": 3.0,
+    "maintenance": 2.0,
+    "skew": 3.0,
+    "rest_slow": 4.0,
+    "rest_418": 5.0,
+}
 AMOUNT = {"oversized": 20.0, "late": 2.0, "skew": 5.0, "slow_snapshot": 1.0}
 LASTS_S = {"silent_book": 5.0, "silent_socket": 6.0, "heartbeats_only": 6.0, "ack_silence": 4.0, "late": 3.0}
 LASTS_S |= {"delist": 3.5, "maintenance": 2.0, "checksum_zero": 3.0, "checksum_gone": 3.0, "checksum_stuck": 3.0}
