@@ -22,7 +22,7 @@ from ingest.numbering import Batch, Numbering, Placed, opens_of
 from ingest.relief import relieve
 from ingest.ring import Item
 from ingest.splice import Resumed, behind
-from ingest.tails import Tail, highest_epoch, not_landed, read_tails
+from ingest.tails import COLD, WARM, Tail, highest_epoch, not_landed, read_tails
 from ingest.tally import Tally
 from ingest.track import Track
 from ingest.venue import Venue
@@ -30,7 +30,7 @@ from ingest.waiting import Waiting
 from thalweg import keys
 from thalweg.clock import Clock
 from thalweg.errors import Fenced, Held, RedisFull, RedisTrouble
-from thalweg.events import Delta, Event, Open, Trade
+from thalweg.events import Delta, Event, Open, State, Trade
 from thalweg.latency import Rings
 from thalweg.lease import TTL_S
 from thalweg.settings import Settings
@@ -167,7 +167,8 @@ class Sink:
         await self._link.connect()
         numbering = await self._open_above()
         await self._settle()
-        tails = await read_tails(self._link, self._venue.name, self._names, numbering.epoch)
+        count = WARM if any(track.state is State.LIVE for track in self.tracks) else COLD
+        tails = await read_tails(self._link, self._venue.name, self._names, numbering.epoch, count)
         await self._catch_up(tails)
         left = [(event, self._clock.wall_ns()) for event in self._refused] + self._waiting.take()
         resumed = self.resume(tails, left)

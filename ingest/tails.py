@@ -13,7 +13,8 @@ from thalweg.resp import pack
 from thalweg.transport import RedisLink, checked
 from thalweg.wire import decode_entry, parse_id
 
-READ = 512  # entries of a stream's end: a lease's time at 150 a second
+WARM = 128  # entries of a stream's end: to find where its book and its trades stand
+COLD = 1024  # and to know the trades that a venue tells again to who connects
 
 Position = tuple[int, int]
 """Epoch and number of an entry."""
@@ -61,13 +62,15 @@ def tail_of(venue: str, instrument: str, found: Iterable[tuple[bytes, list[bytes
     return tail
 
 
-async def read_tails(link: RedisLink, venue: str, instruments: Sequence[str], epoch: int) -> dict[str, Tail]:
-    """Read what the streams end with before an epoch.
+async def read_tails(
+    link: RedisLink, venue: str, instruments: Sequence[str], epoch: int, count: int
+) -> dict[str, Tail]:
+    """Read what the streams end with before an epoch, `count` entries at most.
 
     Raises:
         RedisTrouble: the server does not answer, or refuses.
     """
-    asked = [pack("XREVRANGE", keys.stream(name, venue), f"({epoch}-1", "-", "COUNT", READ) for name in instruments]
+    asked = [pack("XREVRANGE", keys.stream(name, venue), f"({epoch}-1", "-", "COUNT", count) for name in instruments]
     replies = zip(instruments, await link.run(asked), strict=True)
     return {name: tail_of(venue, name, checked(reply)) for name, reply in replies}
 

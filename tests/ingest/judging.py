@@ -8,8 +8,9 @@ from thalweg.events import Delta, Event, Open, Snapshot, Status, Trade
 
 
 def followed(events: Sequence[Event]) -> int:
-    """Check that every trade is there once, in order, or told as lost; give the last."""
-    last = lost = 0
+    """Check that every trade from the first on is there once, in order, or told as lost; give the last."""
+    last = next((int(event.id) - 1 for event in events if isinstance(event, Trade)), 0)
+    lost = 0
     for event in events:
         if isinstance(event, Trade):
             assert int(event.id) == last + lost + 1
