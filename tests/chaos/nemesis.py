@@ -17,6 +17,7 @@ from tests.chaos.recovery import BOUNDS, LIVE, TOLD, Outcome, first_told, last_b
 from tests.chaos.redis_struck import KINDS as REDIS
 from tests.chaos.system import System
 from tests.chaos.venues_struck import KINDS as VENUES
+from thalweg import keys
 from thalweg.events import State
 
 KINDS: tuple[Kind, ...] = (*PROCESSES, *HOPS, *REDIS, *VENUES)
@@ -94,10 +95,8 @@ class Nemesis:
         books = strike.books or (strike.mine() if venue else self.system.shape.books)
         well = await self._until(lambda: self._well(strike, books, since), PATIENCE_S)
         if not well:
-            away = [
-                f"{v}:{n}" for v, n in self.system.shape.books if (not venue or v == venue) and not self._live((v, n))
-            ]
-            text = f"{kind.name}{place}: not live again within {PATIENCE_S:.0f} s: {', '.join(away) or 'no new epoch'}"
+            away = [self._states(one) for one in self.system.shape.books if not venue or one[0] == venue]
+            text = f"{kind.name}{place}: not live again within {PATIENCE_S:.0f} s: {'; '.join(filter(None, away))}"
             self._tally.say("I7", text)
         outcome = self._measure(kind, strike, books, monotonic())
         if kind.measured == "redis restart" and await self._rest_calls() > before:
@@ -121,6 +120,14 @@ class Nemesis:
         if strike.reopened and not opened.issuperset(books):
             return False
         return not strike.out_reopened or all(f"out:{{{name}}}" in out_opened for _, name in books)
+
+    def _states(self, book: tuple[str, str]) -> str:
+        """Say how a book that is not live stands in its stream, in `out:` and at the client."""
+        recorder = self.recorder
+        if self._live(book):
+            return ""
+        state = recorder.inputs[keys.stream(book[1], book[0])].state
+        return f"{':'.join(book)} st {state} out {recorder.states.get(book)} client {recorder.client.states.get(book)}"
 
     def _live(self, book: tuple[str, str]) -> bool:
         return self.recorder.states.get(book) is State.LIVE and self.recorder.client.states.get(book) == "live"
