@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, time
 from typing import Any, TypeAlias
 
 from tests.chaos.processes import Process
@@ -16,6 +16,7 @@ from thalweg import keys
 from thalweg.instruments import SHARDS, shard_of
 
 ALL = "*"
+NOTICED_S = 0.8  # a fault that costs a book has cost it by then
 Book: TypeAlias = tuple[str, str]
 
 
@@ -33,8 +34,8 @@ class Strike:
     reopened: bool = False
     """Whether the books are only back when a new epoch was opened."""
     out_reopened: bool = False
-    hold_s: float = 0.0
-    """How long after the end it is still to be waited before the books count as back."""
+    hold_s: float = NOTICED_S
+    """How long after the end the books count as back at the earliest."""
 
     def workers(self) -> list[Process]:
         """The venue's workers that live and are not paused."""
@@ -69,6 +70,17 @@ class Strike:
         answer = await self.system.control({"op": "inject", "fault": {"kind": kind, "venue": self.venue} | more})
         if "error" in answer:
             raise RuntimeError(f"{kind} at {self.venue}: {answer['error']}")
+
+    async def began_at(self, kind: str) -> None:
+        """Learn from the simulator when its last fault of this kind at this venue really happened."""
+        report = await self.system.control({"op": "report"})
+        offset = monotonic() - time()
+        seen = [
+            one["ts_ns"] / 1e9 + offset
+            for one in report["faults"]
+            if one["kind"] == kind and one["venue"] == self.venue
+        ]
+        self.began = max(self.began, max(seen, default=0.0))
 
     def begin(self) -> None:
         """Note that it happens now."""

@@ -24,7 +24,7 @@ KINDS: tuple[Kind, ...] = (*PROCESSES, *HOPS, *REDIS, *VENUES)
 START_S = 60.0  # until all books are live at first
 PATIENCE_S = 25.0  # until they are again after a fault
 LOOK_S = 0.02
-CALM_S = 0.6  # between two faults at the same place
+CALM_S = 0.2  # between two faults at the same place
 LANES_S, ALONE_S = 22.0, 26.0  # of the two kinds of seasons
 MEASURED_EACH = {
     True: 3,

@@ -50,6 +50,8 @@ def act(kind: str) -> Callable[[Strike], Awaitable[None]]:
         if kind in REQUESTS or kind.startswith("rest_"):  # the next requests come when everybody comes back
             strike.system.proxies[f"venue:{strike.venue}"].reset()
         await strike.last(LASTS_S.get(kind, 0.5))
+        if kind in MEASURED:
+            await strike.began_at(kind)
         if kind == "max_age":
             await strike.inject(kind, seconds=FOREVER_S)
         strike.end()
