@@ -30,6 +30,7 @@ from thalweg.settings import Settings
 from thalweg.transport import RedisLink, checked
 
 STOP_S = 4.0  # for all of the stop; the supervisor gives us 5 s
+SPARE_MS = 5  # after the end of a lease, so that it is surely over
 SUMMARY_NS = 950_000_000
 LOG = logging.getLogger("thalweg.aggregator")
 
@@ -75,6 +76,7 @@ class Aggregator:
         self._stopping = asyncio.Event()
         self._connected = False
         self._trouble: str | None = None
+        self._lapse_s = BEAT_S  # until the next lease of another's ends, if that is sooner than the next beat
         self._next_summary = 0
 
     def stop(self) -> None:
@@ -103,7 +105,8 @@ class Aggregator:
             except RedisTrouble as error:
                 await self._tell(str(error))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopped(), BEAT_S)
+                async with asyncio.timeout(min(BEAT_S, self._lapse_s)):
+                    await self._stopped()
 
     async def _tell(self, trouble: str) -> None:
         """Say what keeps us from beating: once in the log, and as heartbeats of the shards nobody owns."""
@@ -132,10 +135,15 @@ class Aggregator:
         sent_at = self._clock.monotonic_ns()
         command = beat([*self.shards], self.me, leaving=self._stopping.is_set())
         replies = await self._link.run([command, *self._summary(sent_at)])
-        view = view_of(checked(replies[0]))
-        duties = self._steward.look(view, sent_at, lambda _: True)
-        for (number, shard), owner in zip(self.shards.items(), view.owners, strict=True):
+        reply = checked(replies[0])
+        view = view_of(reply)
+        duties = self._steward.look(view, sent_at, lambda number: self.shards[number].warm)
+        left_ms = [BEAT_S * 1000]
+        for (number, shard), owner, left in zip(self.shards.items(), view.owners, reply[2], strict=True):
             shard.assign(duties[number], owner, sent_at)
+            if left > 0 and owner != self.me:
+                left_ms.append(left + SPARE_MS)
+        self._lapse_s = min(left_ms) / 1000
 
     def _summary(self, now: int) -> list[bytes]:
         """Give the command that writes the latency summary, once a second and if there is anything to tell."""

@@ -9,17 +9,14 @@ from dataclasses import dataclass, field
 
 from aggregator.bells import Bells
 from aggregator.books import Cursor, VenueBook
-from aggregator.checkpoint import Checkpoint, checkpoint_of, decode_checkpoint
+from aggregator.checkpoint import Checkpoint, decode_checkpoint
 from aggregator.consolidate import Entries, Ladder
-from aggregator.counters import Counters
 from thalweg import keys
 from thalweg.clock import Clock
 from thalweg.errors import WireError
-from thalweg.events import State
 from thalweg.lease import BEAT_S, TTL_S
-from thalweg.publication import VenueLine
 from thalweg.resp import pack, pack_words
-from thalweg.transport import RedisLink, Reply, checked
+from thalweg.transport import RedisLink, checked
 from thalweg.wire import format_id, parse_id
 
 ROUND = 256  # entries of one stream in one read: 54 streams of 1 KB entries are 14 MB at most
@@ -163,15 +160,14 @@ class EntrySource:
         identity = format_id(ladder.epoch, ladder.seq)
         return bool(await self._link.call(b"XRANGE", keys.out(ladder.instrument.name), identity, identity))
 
-    async def point(self, instrument: str, before: Ladder | None) -> Checkpoint:
-        """Give where to go on from: the last checkpoint that can be read, or what we know where the server lost all.
+    async def point(self, instrument: str, known: Checkpoint) -> Checkpoint:
+        """Give where to go on from: the last checkpoint that can be read, or what is known where the server lost all.
 
         Raises:
             RedisTrouble: the connection failed or the server refused.
         """
         names = (keys.checkpoint(instrument), keys.previous_checkpoint(instrument))
         found = [readable(name, text) for name, text in zip(names, await self._link.call(b"MGET", *names), strict=True)]
-        known = checkpoint_of(before) if before is not None else Checkpoint()
         return found[0] or found[1] or known
 
     async def advance(self, point: Checkpoint, ladder: Ladder, ours: Set[int]) -> bool:
@@ -197,52 +193,6 @@ class EntrySource:
             if len(records) < ROUND:
                 return not epochs <= ours
 
-    async def restore(self, stream: Stream, point: Checkpoint) -> None:
-        """Bring a book to where `point` says it stood, or to where its stream can be joined.
-
-        Raises:
-            RedisTrouble: the connection failed or the server refused.
-        """
-        name = stream.book.line.name
-        said: Reply = await self._link.call(b"HGETALL", keys.status(stream.ladder.instrument.name, name))
-        status = dict(zip(said[::2], said[1::2], strict=True))
-        snapshots = [parse_id(text) for text in [status.get(b"snap_id")] if text]
-        cursor = point.cursors.get(name)
-        if cursor is None or cursor == (0, 0):
-            await self._join(stream, snapshots)
-            return
-        if name in point.snapshots:
-            snapshots.append(point.snapshots[name])
-        start = max((one for one in snapshots if one <= cursor), default=None)
-        if start is None or not await self._replay(stream, start, cursor):
-            stream.book.join(cursor, _line_of(name, status))
-
-    async def _replay(self, stream: Stream, start: Cursor, cursor: Cursor) -> bool:
-        """Apply a stream from a snapshot to a cursor, not counted; give whether all of it was there."""
-        book, uncounted = stream.book, Counters()
-        book.join((start[0], start[1] - 1))
-        while book.cursor < cursor:
-            entries: Entries = await self._link.call(
-                b"XRANGE", stream.key, b"(%d-%d" % book.cursor, format_id(*cursor), b"COUNT", ROUND
-            )
-            for identity, words in entries:
-                fields = dict(zip(words[::2], words[1::2], strict=True))
-                book.take(parse_id(identity), fields, 0, uncounted)
-            if not entries or uncounted.lapped:
-                return False
-        return book.snapshot is not None and not uncounted.unreadable
-
-    async def _join(self, stream: Stream, snapshots: Sequence[Cursor]) -> None:
-        """Stand before the first entry of a stream never read: its beginning, or a snapshot where that is gone."""
-        head: Entries = await self._link.call(b"XRANGE", stream.key, b"-", b"+", b"COUNT", 1)
-        if not head:
-            return
-        (identity, words), *_ = head
-        first = parse_id(identity)
-        if first[1] > 1 and words[1] != b"snapshot":
-            first = max([first, *snapshots])
-        stream.book.join((first[0], first[1] - 1))
-
 
 def _position(entries: Entries) -> Cursor:
     """Give where the first of some entries stands; (0, 0) if there is none."""
@@ -257,18 +207,4 @@ def readable(name: str, text: bytes | None) -> Checkpoint | None:
         return decode_checkpoint(text)
     except WireError as error:
         LOG.error("%s is passed over: %s", name, error)
-        return None
-
-
-def _line_of(venue: str, status: dict[bytes, bytes]) -> VenueLine | None:
-    """Give what the status hash says of a book whose entries are gone; `None` where it says nothing."""
-    try:
-        return VenueLine(
-            venue,
-            State(status[b"state"].decode()),
-            int(status[b"flags"]),
-            since=int(status[b"since"]),
-            reason=status[b"reason"].decode(errors="replace"),
-        )
-    except (KeyError, ValueError):
         return None

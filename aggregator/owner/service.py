@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING
 
 from aggregator.bells import Bells, channel_of
 from aggregator.books import Cursor
+from aggregator.checkpoint import Checkpoint, checkpoint_of
 from aggregator.consolidate import Entries, Ladder, Part
+from aggregator.restore.source import RestoreSource
 from aggregator.sink import Outlet, acquire, flush, heartbeat
 from aggregator.source import ROUND, BellSource, EntrySource, Stream, next_entries
 
 if TYPE_CHECKING:
     from aggregator.shard.service import Shard
+    from aggregator.standby.service import Standby
 
 TICK_S = 0.25  # a lost ring costs no more than this
 KEEP_NS = 950_000_000  # looked at each tick, so once a second; a crash costs so much work and no data
@@ -33,8 +36,8 @@ LOG = logging.getLogger("thalweg.aggregator")
 class Owner:
     """Fresh ladders of a shard's instruments under one epoch."""
 
-    def __init__(self, shard: Shard) -> None:
-        """Prepare; nothing is read or written."""
+    def __init__(self, shard: Shard, standby: Standby | None) -> None:
+        """Prepare; nothing is read or written. The books of a standby, if there is one, are taken over."""
         settings, instruments = shard.settings, shard.instruments
         self._shard = shard
         self._clock = shard.clock
@@ -42,7 +45,11 @@ class Owner:
         self._source = EntrySource(shard.link)
         self._bells = Bells(instruments)
         self.hearing = BellSource(shard.bell_link, self._bells, shard.clock, shard.wake)
-        ladders = [Ladder(one, instruments.venues(name)) for name, one in instruments.by_name.items()]
+        self._restoring = RestoreSource(shard.link)
+        self._known: dict[str, Checkpoint] = dict(standby.known) if standby else {}
+        self._tops = dict(standby.tops) if standby else {}
+        fresh = {name: Ladder(one, instruments.venues(name)) for name, one in instruments.by_name.items()}
+        ladders = (standby.ladders if standby else fresh).values()
         self._outlets = {
             ladder.instrument.name: Outlet(ladder, settings.retention_s, settings.stream_cap) for ladder in ladders
         }
@@ -90,11 +97,14 @@ class Owner:
         ladder, source = outlet.ladder, self._source
         name = ladder.instrument.name
         before = self._shard.standing.get(name)
-        await outlet.open(self._link, self._epoch, before.floor(top[1]) if before else 0)
-        point = await source.point(name, before)
+        known = checkpoint_of(before) if before is not None else Checkpoint()
+        known = max(known, self._known.get(name, known), key=lambda one: one.seq)
+        floor = max(before.floor(top[1]) if before is not None else 0, self._tops.get(name, 0))
+        await outlet.open(self._link, self._epoch, floor)
+        point = await source.point(name, known)
         foreign = await source.advance(point, ladder, self._shard.epochs)
         for index in range(len(ladder.books)):
-            await source.restore(Stream(ladder, index), point)
+            await self._restoring.restore(Stream(ladder, index), point)
         if before is not None:
             landed = before.pending > 0 and await source.landed(before)
             ladder.succeed(before, landed=landed, dense=not foreign)

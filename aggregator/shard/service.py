@@ -21,6 +21,7 @@ from aggregator.consolidate import Ladder
 from aggregator.owner.service import Owner
 from aggregator.sink import heartbeat, relieve
 from aggregator.source import EntrySource
+from aggregator.standby.service import Standby
 from thalweg.clock import Clock
 from thalweg.errors import Fenced, Held, RedisFull, RedisTrouble
 from thalweg.instruments import Instruments
@@ -32,6 +33,7 @@ from thalweg.transport import RedisLink
 
 DRAIN_NS = 3_000_000_000  # writers that go on writing must not keep us
 BACKOFF_S = (0.1, 1.0)
+STANDBY_S = 1.0  # between two rounds of a standby
 TELL_S = 0.25  # between heartbeats that tell of trouble
 IDLE = Duty(Role.IDLE)
 LOG = logging.getLogger("thalweg.aggregator")
@@ -71,6 +73,7 @@ class Shard:
         self.epochs: set[int] = set()
         self.duty = IDLE
         self.ousted = False
+        self._standby: Standby | None = None
         self.lag = 0
         self.drain_until = sys.maxsize
         self._acquired_at: int | None = None
@@ -86,7 +89,9 @@ class Shard:
     def assign(self, duty: Duty, owner: str | None, sent_at: int) -> None:
         """Take what the beat sent at a monotonic instant says: our duty, and whom it showed as the owner."""
         if self._acquired_at is None:
-            self.duty = duty
+            changed, self.duty = duty.role is not self.duty.role, duty
+            if not changed:
+                return
         elif sent_at > self._acquired_at and owner != self.me:
             self.ousted = True
             self.duty = Duty(Role.OWNER) if owner is None else duty  # lost, and nobody is closer to it than we
@@ -133,13 +138,34 @@ class Shard:
         while self.duty.role is not Role.OWNER:
             if self.stopping.is_set():
                 return False
-            await self.wake.wait()
+            await self._stand_by()
+            with contextlib.suppress(TimeoutError):  # not `wait_for`, which can lose a cancellation before Python 3.12
+                async with asyncio.timeout(STANDBY_S if self.duty.role is Role.STANDBY else None):
+                    await self.wake.wait()
             self.wake.clear()
         return True
 
+    async def _stand_by(self) -> None:
+        """Keep books near the owner's if that is our duty; a round that fails is for the next one to make good."""
+        if self.duty.role is not Role.STANDBY:
+            self._standby = None
+            return
+        try:
+            if self._standby is None:
+                await self.link.connect()
+                self._standby = Standby(self.instruments, self.link, self.clock)
+            await self._standby.follow()
+        except RedisTrouble:
+            self._standby = None
+
+    @property
+    def warm(self) -> bool:
+        """Whether we could go on with the shard without a break."""
+        return self._standby is not None and self._standby.warm
+
     async def _live(self) -> None:
         """Connect, take the shard, restore, follow the streams until stopped, ousted or in trouble."""
-        owner, self.ousted = Owner(self), False
+        owner, self._standby, self.ousted = Owner(self, self._standby), None, False
         try:
             await self.link.connect()
             if self._trouble is not None:
@@ -181,5 +207,6 @@ class Shard:
             with contextlib.suppress(RedisTrouble):
                 await self.link.run([self.complaint(trouble)])
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.stopping.wait(), min(left, TELL_S))
+                async with asyncio.timeout(min(left, TELL_S)):
+                    await self.stopping.wait()
             left -= TELL_S

@@ -131,6 +131,26 @@ async def test_one_that_was_stopped_for_longer_than_its_lease_is_fenced_and_stan
     assert not task.done()
 
 
+async def test_a_standby_is_warm_and_takes_over_where_the_owner_died(
+    client: redis.Redis, feeds: list[Feed], watcher: Watcher, join: Join
+) -> None:
+    for feed in feeds:
+        feed.open()
+        feed.walk(random.Random(4), 300)
+    (one, task), (two, other) = join(), join()
+    await settled(watcher, feeds)
+    tasks = {one.me: (task, two), two.me: (other, one)}
+    await eventually(lambda: owner(client) in tasks and tasks[owner(client)][1].shards[SHARD].warm)
+    owning, heir = tasks[owner(client)]
+    await kill(owning)
+    await settled(watcher, feeds)
+
+    assert owner(client) == heir.me
+    assert_nothing_lost_or_twice(client, feeds)
+    for feed in feeds:
+        assert watcher.view(feed.venue) == (feed.bids, feed.asks)
+
+
 async def test_a_stop_hands_over_at_once(
     client: redis.Redis, feeds: list[Feed], watcher: Watcher, start: Start, join: Join, monkeypatch: pytest.MonkeyPatch
 ) -> None:

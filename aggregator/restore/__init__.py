@@ -1,0 +1,1 @@
+"""Books brought to where a checkpoint says they stood, from their streams."""
