@@ -37,6 +37,7 @@ from thalweg.settings import Settings
 from thalweg.transport import RedisLink, checked
 
 RING_S = 0.5  # a bell rings at least this often, as a sign of life
+SLOW_NS, MANY = 1_000_000_000, 256  # a batch that took longer, and as many events waiting behind it: conflate
 TRIM_NS = 1_000_000_000
 CATCH_UP_S = 0.5  # connections of one venue are rarely further apart
 SETTLE_TRIES, SETTLE_S = 20, 0.1  # to find out what landed before the fence: as long as a takeover may take
@@ -67,7 +68,7 @@ class Sink:
         self._flight: list[tuple[int, Placed]] = []
         self._refused: list[Event] = []
         self._wanted, self._wake = asyncio.Event(), asyncio.Event()
-        self._claim, self._trimmed_at, self._trouble = Claim(), 0, ""
+        self._claim, self._trimmed_at, self._trouble, self._slow = Claim(), 0, "", False
         self._backoff = Backoff(0.1, 2.0, random.random)
 
     @property
@@ -176,8 +177,8 @@ class Sink:
         self._refused = []
         self._waiting.begin(resumed.items)
         if not self.owning:
-            told = self._venue.name, self._shard, numbering.epoch, resumed.continued, len(self.tracks)
-            LOG.info("%s shard %d: mine from epoch %d on; %d of %d books go on without a snapshot", *told)
+            kept = f"; {resumed.continued} of {len(self.tracks)} books go on" if resumed.continued else ""
+            LOG.info("%s shard %d: mine from epoch %d on%s", self._venue.name, self._shard, numbering.epoch, kept)
         self.owning, self.epoch = True, numbering.epoch
         self._wake.set()
         return numbering
@@ -192,7 +193,7 @@ class Sink:
 
     async def _open_above(self) -> Numbering:
         """Acquire and open; streams that are ahead of a lost counter are passed in a second try."""
-        floor = 0
+        floor = self.epoch  # a server that lost its latest data may have lost the counter with it
         for _ in range(FLOORS):
             numbering, batch = self._opens(await self._acquire(floor))
             try:
@@ -242,6 +243,8 @@ class Sink:
         except TimeoutError:
             await self._link.run([numbering.ring()])
         self._wake.clear()
+        if self._slow and len(self._waiting.items) > MANY:
+            self._waiting.conflate()
         if self._waiting.bridge_due:
             self._waiting.bridge(self.tracks, self._clock.wall_ns())
         if self._waiting.items:
@@ -250,7 +253,9 @@ class Sink:
             for event, ts_decoded in pending:
                 if isinstance(event, Delta | Trade):
                     self._rings["append"].add(ts_append - ts_decoded)
+            began = self._clock.monotonic_ns()
             await self._send(numbering.epoch, numbering.pack([event for event, _ in pending], ts_append))
+            self._slow = self._clock.monotonic_ns() - began > SLOW_NS
         await self._trim(numbering)
 
     async def _send(self, epoch: int, batch: Batch) -> None:

@@ -1,7 +1,8 @@
 """Events that wait for Redis: bounded by count and bytes, and what gives way when there are too many.
 
-First deltas and snapshots go, counted as coalesced: one snapshot of ingest's own book stands for all of them, and as
-long as it is due no more are kept. Trades go last, the oldest first, counted as lost to Redis' trouble.
+Batches grow first: whatever waits is one batch. When a batch took too long and many wait again, or the bounds are hit,
+deltas and snapshots go, counted as coalesced: one snapshot of ingest's own book, flagged `conflated`, stands for all of
+them, and as long as it is due no more are kept. Trades go last, the oldest first, counted as lost to Redis' trouble.
 """
 
 from __future__ import annotations
@@ -43,6 +44,10 @@ class Waiting:
         items, self.items, self._weigh_at = self.items, [], WEIGH_EVERY
         return items
 
+    def conflate(self) -> None:
+        """Drop what a snapshot can stand for."""
+        self.items, self.bridge_due = self._trades(), True
+
     def bridge(self, tracks: Sequence[Track], now: int) -> None:
         """Put the state and book of every track, flagged, in the place of what was dropped."""
         trades = self._trades()
@@ -58,7 +63,7 @@ class Waiting:
         heavy = len(self.items) > COUNT_MAX or sum(weight(event) for event, _ in self.items) > BYTES_MAX
         if not heavy and not self.bridge_due:
             return
-        self.items, self.bridge_due = self._trades(), True
+        self.conflate()
         spare = len(self.items) - COUNT_MAX // 2
         if spare > 0:
             del self.items[:spare]

@@ -186,3 +186,17 @@ async def test_a_worker_that_loses_redis_takes_its_shards_again(redis_url: str, 
     assert_conserved(server, [only])
     for events in streams(server).values():
         judge(events[:-1])
+
+
+async def test_a_bug_in_one_task_ends_the_worker_at_once(redis_url: str, server: Any, monkeypatch: Any) -> None:
+    async with venue(redis_url) as settings:
+        worker = Worker(settings, TOY, SystemClock())
+        began = time.monotonic()
+
+        async def broken() -> None:
+            raise ArithmeticError
+
+        monkeypatch.setattr(next(iter(worker.shards.values())).sink, "run", broken)
+        with pytest.raises(ExceptionGroup):
+            await worker.run()
+        assert time.monotonic() - began < 1.0

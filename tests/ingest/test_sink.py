@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+import ingest.sink
 import ingest.waiting
 from ingest.venue import Capability
 from tests.ingest.hand import KEY, LEASE, assert_sound, entries, hand, until
 from tests.ingest.toy import TOY, Desk, delta, replay, whole, with_rule
-from thalweg.events import Open, Snapshot, State, Status, Trade
+from thalweg.events import Delta, Flag, Made, Open, Snapshot, State, Status, Trade
 from thalweg.lease import Role
 
 pytestmark = pytest.mark.anyio
@@ -174,6 +175,42 @@ async def test_a_full_queue_keeps_trades_and_bridges_the_book(
     book, mine = replay(events), desk.session.tracks[0].book
     assert book is not None
     assert book.bids().tolist() == mine.bids().tolist()
+
+
+async def test_many_events_behind_a_slow_batch_are_one_flagged_snapshot(
+    redis_url: str, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk()
+    async with hand(redis_url, desk) as one:
+        await one.own()
+        monkeypatch.setattr(ingest.sink, "SLOW_NS", 0)  # any batch is slow
+        one.tell(desk.connect())
+        one.frame(whole(1))
+        await one.sink.drain(5)
+        for k in range(2, 400):
+            one.frame(delta(k, k, bids=[[100, k]]))
+        one.frame(trade(1))
+        await one.sink.drain(5)
+        events = assert_sound(server, one)
+    assert not any(isinstance(event, Delta) for event in events)
+    assert desk.tally.dropped["coalesced"] == 398
+    (bridge,) = (event for event in events if isinstance(event, Snapshot) and event.made is Made.BRIDGE)
+    assert bridge.flags == Flag.CONFLATED
+    assert isinstance(events[-1], Trade)
+    book = replay(events)
+    assert book is not None
+    assert book.bids().tolist() == desk.session.tracks[0].book.bids().tolist()
+
+
+async def test_an_epoch_is_above_the_last_one_though_the_server_forgot_it(redis_url: str, server: Any) -> None:
+    async with hand(redis_url, Desk()) as one:
+        server.set("epoch:{toy}:0", 88888888888888)
+        await one.own()
+        epoch = one.sink.epoch
+        server.flushall()
+        one.assign(Role.OWNER)
+        await until(lambda: one.sink.epoch != epoch)
+    assert one.sink.epoch > epoch > 88888888888888
 
 
 async def test_stopping_tells_that_nobody_watches(redis_url: str, server: Any) -> None:
