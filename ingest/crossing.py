@@ -16,6 +16,11 @@ class Crossing:
         self._since: int | None = None
         self._batches = 0
 
+    @property
+    def on(self) -> bool:
+        """Whether the book was crossed at the end of the last batch."""
+        return self._since is not None
+
     def note(self, crossed: bool, now: int) -> bool:
         """Take the book's state at the end of a batch and tell whether it has changed."""
         changed = crossed != (self._since is not None)

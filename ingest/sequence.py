@@ -40,6 +40,15 @@ class Verdict(Enum):
     """A whole book that is older than the updates held: ask again."""
 
 
+DROPS = {
+    Verdict.BEFORE_SNAPSHOT: "before_snapshot",
+    Verdict.DUPLICATE: "duplicate",
+    Verdict.NOT_LIVE: "not_live",
+    Verdict.OLD: "not_live",
+}
+"""The reason that an update which is dropped for a verdict is counted by."""
+
+
 class Proof(Enum):
     """What a venue's own word says of the book after an update."""
 

@@ -186,6 +186,7 @@ class Session:
             for asking in sorted((one for one in self._books if one.wanting), key=Asking.turn):
                 if places > 0:
                     places -= self._ask(asking, ts_recv, now)
+            self._tally.skew_ns = self._skew.ns
         for track in self._rota.due(self.tracks, now):
             track.periodic(ts_recv)
         return self._take()
@@ -226,7 +227,6 @@ class Session:
         asking.track.update(update, ts_recv, now, fetched=fetched)
         if ts_event is not None and not update.whole:  # a whole book may be stamped with its last change
             asking.track.judge_delay(self._skew.note(ts_event, ts_recv, now), ts_recv, now)
-            self._tally.skew_ns = self._skew.ns
         if update.whole and asking.track.state is State.LIVE:
             asking.answered()
         elif asking.track.held:

@@ -15,7 +15,7 @@ from ingest.cadence import Cadence
 from ingest.crossing import Crossing
 from ingest.delay import Lateness
 from ingest.holding import Holding
-from ingest.sequence import Proof, Rule, Verdict
+from ingest.sequence import DROPS, Proof, Rule, Verdict
 from ingest.tally import Tally
 from ingest.tape import Tape
 from ingest.trust import Trust
@@ -26,13 +26,6 @@ from thalweg.fixed import Levels
 from thalweg.instruments import Instrument
 
 BEHIND_MAX = 3  # fetched books in a row that are older than ours
-
-_DROPS = {
-    Verdict.BEFORE_SNAPSHOT: "before_snapshot",
-    Verdict.DUPLICATE: "duplicate",
-    Verdict.NOT_LIVE: "not_live",
-    Verdict.OLD: "not_live",
-}
 
 
 class Track:
@@ -93,7 +86,7 @@ class Track:
             self._tally.dropped["not_live"] += 1
             self.lose("gap", ts_recv)
         else:
-            self._tally.dropped[_DROPS[verdict]] += 1
+            self._tally.dropped[DROPS[verdict]] += 1
             self.wants_book = self.wants_book or verdict is Verdict.OLD
 
     def _judge_probe(self, update: BookUpdate, ts_recv: int, now: int) -> None:
@@ -151,11 +144,14 @@ class Track:
 
     def _verified(self, update: BookUpdate, ts_recv: int, now: int) -> bool:
         """Check the book against the venue's word; a miss makes it stale, too many make it unverified."""
-        proof = self._rule.verify(update, self.book)
+        if (proof := self._rule.verify(update, self.book)) is Proof.UNCLAIMED:
+            return True
         self._tally.checksums_ok += proof is Proof.GOOD
+        if proof is Proof.GOOD and not self._trust.doubted:
+            return True
         self._tally.checksums_bad += proof is Proof.BAD
-        costs = self._trust.weigh(proof, now)
-        if self._trust.doubted != bool(self.flags & Flag.UNVERIFIED):
+        doubted, costs = self._trust.doubted, self._trust.weigh(proof, now)
+        if self._trust.doubted is not doubted:
             self.flags ^= Flag.UNVERIFIED
             if self.state is State.LIVE and not costs:
                 self._emit_status(ts_recv)
@@ -176,11 +172,12 @@ class Track:
 
     def _watch_cross(self, ts_recv: int, now: int) -> None:
         """Flag a crossed book at once; one that stays crossed has lost something."""
-        if self._crossing.note(self.book.crossed, now):
-            self.flags ^= Flag.CROSSED
-            self._emit_status(ts_recv)
-        elif self._crossing.wrong(now):
-            self.lose("crossed", ts_recv)
+        if (crossed := self.book.crossed) or self._crossing.on:
+            if self._crossing.note(crossed, now):
+                self.flags ^= Flag.CROSSED
+                self._emit_status(ts_recv)
+            elif self._crossing.wrong(now):
+                self.lose("crossed", ts_recv)
 
     def judge_delay(self, behind_ns: int, ts_recv: int, now: int) -> None:
         """Flag a live book whose news have come late for a while, until they come in time."""

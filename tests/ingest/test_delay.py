@@ -87,6 +87,7 @@ def test_a_book_whose_news_come_late_is_flagged_live_and_clears() -> None:
     desk.wait(0.1)
     assert kinds(desk.frame(delta(50, 50, ts_event=desk.now - 20 * MS))) == ["delta", "live"]
     assert not desk.session.tracks[0].flags
+    desk.wait(0.1)
     assert desk.tally.skew_ns == 21 * MS
     assert desk.tally.gaps == 0
 
