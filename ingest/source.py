@@ -22,7 +22,7 @@ from ingest.session import Session
 from ingest.venue import RestSnapshot, Venue
 from thalweg import __version__
 from thalweg.clock import Clock
-from thalweg.events import Event
+from thalweg.events import Event, Flag
 from thalweg.latency import Rings
 from thalweg.settings import Settings
 
@@ -225,6 +225,8 @@ class Feed:
             if not self._heard and self._session.heard:
                 self._heard = True
                 self._outside.heard()
+            if doubted := [one for one in self._session.tracks if one.flags & Flag.UNVERIFIED]:
+                self._tell(f"checksums of {doubted[0].instrument.name} are wrong or withdrawn, so nothing verifies it")
             self._do(self._session.tick(self._clock.wall_ns(), self._clock.monotonic_ns()))
 
     async def _fetch(self, rest: RestSnapshot) -> None:

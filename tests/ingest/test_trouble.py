@@ -153,7 +153,7 @@ async def test_a_sequence_that_goes_back_costs_the_book_for_a_moment(venue: str)
         assert time.monotonic() - began <= 8
 
 
-async def test_withdrawn_checksums_cost_nothing_and_are_told() -> None:
+async def test_withdrawn_checksums_cost_nothing_and_are_told(caplog: pytest.LogCaptureFixture) -> None:
     async with rigged("kraken", ONE) as rig:
         await rig.fault("checksum_gone", instruments=["BTC-USDT"], seconds=60)
         await rig.until(lambda: rig.flags() & Flag.UNVERIFIED)
@@ -161,6 +161,7 @@ async def test_withdrawn_checksums_cost_nothing_and_are_told() -> None:
         await rig.until(lambda: rig.told(State.STALE))
         await rig.until(rig.live)
         assert (rig.tally.gaps, rig.tally.bad_frames) == (0, 0)
+        await rig.until(lambda: "checksums of BTC-USDT are wrong or withdrawn" in caplog.text)
 
 
 async def test_a_lost_removal_is_noticed() -> None:
