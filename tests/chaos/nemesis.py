@@ -6,7 +6,7 @@ import asyncio
 import random
 import sys
 from collections.abc import Callable, Iterator
-from time import monotonic
+from time import monotonic, strftime
 
 from tests.chaos.hops_struck import KINDS as HOPS
 from tests.chaos.invariants import Tally
@@ -88,7 +88,7 @@ class Nemesis:
         strike = Strike(self.system, self.recorder, random.Random(self._random.random()), venue)
         strike.begin()
         place = f" at {venue}" if venue else ""
-        print(f"chaos: {kind.name}{place}", file=sys.stderr, flush=True)
+        print(f"chaos: {strftime('%H:%M:%S')} {kind.name}{place}", file=sys.stderr, flush=True)
         before = await self._rest_calls() if kind.measured == "redis restart" else 0
         await kind.act(strike)
         since = strike.ended or monotonic()

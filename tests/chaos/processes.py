@@ -28,13 +28,13 @@ class Process:
         self.wanted = False
         self.log = folder / f"{name.replace(':', '-')}.log"
         self._arguments = arguments
-        self._environ = dict(environ)
+        self.environ = dict(environ)
         self._keeper = keeper
         self._process: subprocess.Popen[bytes] | None = None
 
     def copy(self, name: str) -> Process:
         """Give a process of the same kind under another name; it is not started."""
-        return Process(name, self._arguments, self._environ, self.log.parent, self._keeper)
+        return Process(name, self._arguments, self.environ, self.log.parent, self._keeper)
 
     @property
     def pid(self) -> int | None:
@@ -55,12 +55,12 @@ class Process:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, *self._arguments],
-                env=self._environ,
+                env=self.environ,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 process_group=0,
-                preexec_fn=guardian.tie_to_parent,  # noqa: PLW1509  # one system call; we have no threads
+                preexec_fn=_begin,  # noqa: PLW1509  # one system call; we have no threads
             )
         self._keeper.started(self._process.pid)
 
@@ -125,6 +125,13 @@ class Process:
     def tail(self, lines: int = 15) -> str:
         """Give the last lines of its log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
+
+
+def _begin() -> None:
+    """End with our parent, and leave it the precedence that it may have: its proxies must not be what is slow."""
+    guardian.tie_to_parent()
+    if os.getpriority(os.PRIO_PROCESS, 0) < 0:
+        os.setpriority(os.PRIO_PROCESS, 0, 0)
 
 
 def service_environ(redis_url: str, settings: Mapping[str, str], root: Path | None = None) -> dict[str, str]:

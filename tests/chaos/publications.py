@@ -26,10 +26,6 @@ class Ladder:
         self._known = False
         self._shown: dict[int, list[Shown]] = {}
 
-    def lost(self) -> None:
-        """What comes next does not go on from what was read: wait for a whole record."""
-        self._known = False
-
     def show(self, shown: Shown) -> None:
         """Keep what a client showed until its publication is taken."""
         self._shown.setdefault(shown.seq, []).append(shown)
@@ -38,10 +34,11 @@ class Ladder:
 
     def take(self, one: Publication, now: float) -> None:
         """Take the next publication."""
-        self._known = self._known or one.kind is Kind.KEY
+        follows, self.seq = one.seq == self.seq + 1, one.seq
+        self._known = one.kind is Kind.KEY or (self._known and follows)
         if not self._known:
+            self._shown.pop(one.seq, None)
             return
-        self.seq = one.seq
         while len(self._views) < len(one.venues):
             self._views.append(View())
             self._positions.append(None)

@@ -78,8 +78,6 @@ class Recorder:
             check.lost()
         for out in self.outs.values():
             out.lost()
-        for ladder in self.ladders.values():
-            ladder.lost()
 
     @property
     def all_live(self) -> bool:
