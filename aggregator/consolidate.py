@@ -19,7 +19,17 @@ from thalweg.fixed import NO_LEVELS, Levels
 from thalweg.instruments import Instrument
 from thalweg.kernels import compare_views
 from thalweg.ladder import Quote, best_quote
-from thalweg.publication import NO_CHANGES, NO_RUNS, VIEW_DEPTH, Kind, Publication, PublishedTrade, Rows, Stamps
+from thalweg.publication import (
+    NO_CHANGES,
+    NO_RUNS,
+    VIEW_DEPTH,
+    Kind,
+    Publication,
+    PublishedTrade,
+    Rows,
+    Stamps,
+    VenueLine,
+)
 
 KEY_EVERY = 256  # records; a reader that lost one is whole again after at most so many
 KEY_EVERY_NS = 900_000_000  # looked at every 250 ms at the latest, so a key record comes at least every 1.15 s
@@ -198,14 +208,17 @@ class Ladder:
             stamps = Stamps(ts_event, ts_recv, ts_append, ts_read, ts_applied, ts_merged)
         runs = np.array(self._runs, dtype=np.int64) if self._runs else NO_RUNS
         self.batch.covered += sum(last - first + 1 for _, _, first, last in self._runs)
-        return self._record(kind, stamps, runs)
+        return self._record(kind, stamps, runs, [book.shown() for book in self.books])
 
     def opening(self) -> Publication:
-        """Give the record that begins an epoch of `out:`; the server sets its sequence."""
-        self.seq = 0
-        return self._record(Kind.OPEN, Stamps(), NO_RUNS)
+        """Give the record that begins an epoch of `out:`; the server sets its sequence.
 
-    def _record(self, kind: Kind, stamps: Stamps, runs: Rows) -> Publication:
+        It has no levels, so it says live of no book, also where a standby has them all.
+        """
+        self.seq = 0
+        return self._record(Kind.OPEN, Stamps(), NO_RUNS, [VenueLine(book.line.name) for book in self.books])
+
+    def _record(self, kind: Kind, stamps: Stamps, runs: Rows, lines: list[VenueLine]) -> Publication:
         instrument = self.instrument
         return Publication(
             kind,
@@ -216,7 +229,7 @@ class Ladder:
             instrument.size_decimals,
             stamps,
             self.quote,
-            [book.shown() for book in self.books],
+            lines,
             runs,
             self.changes,
             self._trades,

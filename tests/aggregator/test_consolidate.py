@@ -52,6 +52,13 @@ def test_a_key_record_holds_the_whole_view() -> None:
     assert one.changes.tolist() == [*side, *([code + 2, price, size] for code, price, size in side)]
 
 
+def test_the_record_that_opens_says_live_of_no_book_since_it_has_no_levels() -> None:
+    one = a_ladder().opening()
+
+    assert [line.state for line in one.venues] == [State.CONNECTING, State.CONNECTING]
+    assert len(one.changes) == 0
+
+
 def test_sizes_of_live_venues_are_summed_at_the_best_prices() -> None:
     assert publish(a_ladder()).quote == Quote(100, 2, 101, 6)
 
