@@ -14,13 +14,14 @@ QUIET_NS = 3 * SECOND // 2  # a book to be fetched waits this long for its first
 HASTE_NS = 2 * SECOND  # left to books that a refusal may be about
 SHORTEST_S = 0.2  # between two questions about one book
 REFUSALS_MAX = 3  # of one symbol, before the venue's word is taken for final
-RECHECK_NS = 3600 * SECOND  # a symbol the venue does not list is asked for again this often
+RECHECK_NS = 15 * SECOND  # a symbol that was given up is asked for again after this long: it may have been a mistake,
+RECHECK_CAP_NS = 3600 * SECOND  # then after twice as long each time, up to an hour
 
 
 class Asking:
     """The questions about one book; monotonic instants are `now`."""
 
-    __slots__ = ("_backoff", "_by_rest", "_due", "_refusals", "confirmed", "track", "waiting")
+    __slots__ = ("_backoff", "_by_rest", "_due", "_given_up", "_refusals", "confirmed", "track", "waiting")
 
     def __init__(self, track: Track, uniform: Uniform) -> None:
         """Nothing was asked yet; `confirmed` once the venue feeds the book, before which nothing is fetched."""
@@ -28,7 +29,7 @@ class Asking:
         self.confirmed = True
         self.waiting = self._by_rest = False
         self._backoff = Backoff(1.0, 30.0, uniform)
-        self._due = self._refusals = 0
+        self._due = self._refusals = self._given_up = 0
 
     def subscribed(self, ts_recv: int, now: int, *, by_rest: bool) -> None:
         """A new connection asked for the book, or will fetch it once there is an update to splice."""
@@ -51,7 +52,7 @@ class Asking:
 
     def answered(self) -> None:
         """The book came and is live."""
-        self.waiting, self._refusals, self._due = False, 0, 0
+        self.waiting, self._refusals, self._given_up, self._due = False, 0, 0, 0
         self._backoff.reset()
 
     @property
@@ -91,10 +92,11 @@ class Asking:
             self._due = now
 
     def give_up(self, reason: str, ts_recv: int, now: int) -> None:
-        """The venue does not have this book; look again in an hour."""
+        """The venue does not have this book; look again, ever more seldom."""
         self.track.set_state(State.DELISTED, reason, ts_recv)
         self.track.wants_book = self.waiting = False
-        self._due = now + RECHECK_NS
+        self._due = now + min(RECHECK_NS << min(self._given_up, 10), RECHECK_CAP_NS)
+        self._given_up += 1
 
     def listed(self, found: Listing | None, ts_recv: int, now: int) -> None:
         """Take the venue's own word: what it lacks, or what our units can't hold, is not waited for."""

@@ -200,16 +200,22 @@ def test_a_silent_socket_is_closed_and_a_talking_one_is_pinged() -> None:
     assert desk.tally.ignored == {"anything": 1}
 
 
-def test_a_refused_symbol_is_given_up_and_asked_for_again_in_an_hour() -> None:
+def test_a_refused_symbol_is_given_up_and_asked_for_again_ever_more_seldom_up_to_an_hour() -> None:
     desk = Desk(instruments=(BTC, ETH))
     desk.connect()
     for _ in range(3):
         desk.frame({"kind": "control", "sign": "nack", "symbols": ["BTC"], "text": "no such symbol"})
     assert [track.state for track in desk.session.tracks] == [State.DELISTED, State.SYNCING]
-    desk.now += 3600 * SECOND
-    desk.frame({"kind": "anything"})
-    desk.wait(0.1)
-    assert "resubscribe BTC" in desk.sent[-2:]
+    for seconds in (15, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600):
+        desk.sent.clear()
+        for rest in (-1, 1.2):
+            desk.now += int((seconds + rest if rest < 0 else rest) * SECOND)
+            desk.frame({"kind": "anything"})
+            assert ("resubscribe BTC" in desk.sent) is False
+            desk.wait(0.1)
+            assert ("resubscribe BTC" in desk.sent) is (rest > 0)
+        for _ in range(3):
+            desk.frame({"kind": "control", "sign": "nack", "symbols": ["BTC"], "text": "no such symbol"})
 
 
 def test_a_fetched_book_whose_subscription_is_refused_is_stale() -> None:

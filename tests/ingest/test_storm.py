@@ -148,7 +148,7 @@ def test_a_symbol_the_venue_does_not_know_is_given_up_and_the_others_live() -> N
     desk.answer(whole(1, symbol="ETH"))
     assert kinds(desk.do(desk.session.unlisted("BTC", desk.now, desk.now))) == ["delisted"]
     fetched = len(desk.fetched)
-    for _ in range(30):
+    for _ in range(10):
         desk.frame({"kind": "control", "sign": "alive"})
         desk.wait(1)
     assert [track.state for track in desk.session.tracks] == [State.DELISTED, State.LIVE]
