@@ -17,6 +17,7 @@ from thalweg.instruments import SHARDS, shard_of
 
 ALL = "*"
 NOTICED_S = 0.8  # a fault that costs a book has cost it by then
+WARM_S, MANNED_S, LOOK_S = 4.0, 40.0, 0.1  # as members for so long; waited for at most; between two looks
 Book: TypeAlias = tuple[str, str]
 
 
@@ -81,6 +82,17 @@ class Strike:
             if one["kind"] == kind and one["venue"] == self.venue
         ]
         self.began = max(self.began, max(seen, default=0.0))
+
+    async def manned(self, processes: list[Process], group: str) -> None:
+        """Wait until all of them are members and had the time to warm up: without a standby nothing takes over."""
+        warm_at = monotonic() + WARM_S
+        until = monotonic() + MANNED_S
+        while monotonic() < min(warm_at, until):
+            members: Any = self.system.server.admin.zrange(keys.workers(group), 0, -1)
+            living = {member.split(b"-")[0] for member in members}
+            if any(f"{one.pid}".encode() not in living for one in processes):
+                warm_at = monotonic() + WARM_S
+            await asyncio.sleep(LOOK_S)
 
     def begin(self) -> None:
         """Note that it happens now."""

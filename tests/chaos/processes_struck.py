@@ -6,6 +6,7 @@ import asyncio
 
 from tests.chaos.kinds import ALL, Kind, Strike
 from tests.chaos.processes import Process
+from thalweg import keys
 
 PAUSE_S, PAST_LEASE_S = 1.5, 4.0
 AWAY_S = 0.5  # until a supervisor starts again what has ended
@@ -13,6 +14,7 @@ AWAY_S = 0.5  # until a supervisor starts again what has ended
 
 async def kill_worker(strike: Strike) -> None:
     """Kill -9 the worker that owns the most; a supervisor starts it again."""
+    await strike.manned(strike.workers(), strike.venue)
     victim = strike.busiest(strike.workers())
     strike.books, strike.reopened = strike.owned(victim), True
     strike.begin()
@@ -24,6 +26,7 @@ async def kill_worker(strike: Strike) -> None:
 
 async def terminate_worker(strike: Strike) -> None:
     """End the worker that owns the most in order, as a deployment does."""
+    await strike.manned(strike.workers(), strike.venue)
     victim = strike.busiest(strike.workers())
     strike.books, strike.reopened = strike.owned(victim), True
     strike.begin()
@@ -82,6 +85,7 @@ async def flap_worker(strike: Strike) -> None:
 
 async def kill_aggregator(strike: Strike) -> None:
     """Kill -9 the aggregator that owns the most."""
+    await strike.manned([one for one in strike.system.aggregators if one.pid], keys.OUT)
     victim = strike.busiest([one for one in strike.system.aggregators if one.pid])
     names = strike.published(victim)
     strike.books = [book for book in strike.system.shape.books if book[1] in names]
