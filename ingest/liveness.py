@@ -12,6 +12,7 @@ from ingest.cadence import Cadence
 from ingest.venue import Keepalive
 
 SECOND = 1_000_000_000
+ANSWERLESS_NS = 15 * SECOND  # of a socket that was asked for books and has none that is live
 WORDLESS_NS = 4_800_000_000  # of all busy books together; books that fall silent are told before that
 BAD_FRAMES_MAX = 20  # a minute; more cost the connection
 BAD_WINDOW_NS = 60 * SECOND
@@ -20,19 +21,22 @@ BAD_WINDOW_NS = 60 * SECOND
 class Liveness:
     """The clockwork of one connection; monotonic instants are `now`."""
 
-    __slots__ = ("_bad", "_cadence", "_frame_at", "_keepalive", "_max_age_s", "_opened_at", "_ping_at", "heard")
+    __slots__ = (
+        *("_bad", "_cadence", "_frame_at", "_keepalive", "_max_age_s", "_opened_at", "_ping_at", "_told_at"),
+        "heard",
+    )
 
     def __init__(self, keepalive: Keepalive, max_age_s: float | None) -> None:
         """Wait for a connection."""
         self._keepalive, self._max_age_s = keepalive, max_age_s
-        self._frame_at = self._ping_at = self._opened_at = 0
+        self._frame_at = self._ping_at = self._opened_at = self._told_at = 0
         self._bad: deque[int] = deque(maxlen=BAD_FRAMES_MAX)
         self._cadence = Cadence()
         self.heard = False
 
     def opened(self, now: int) -> None:
         """A new connection starts with a clean slate."""
-        self._frame_at = self._ping_at = self._opened_at = now
+        self._frame_at = self._ping_at = self._opened_at = self._told_at = now
         self._bad.clear()
         self._cadence.pause()
         self.heard = False
@@ -43,19 +47,29 @@ class Liveness:
 
     def told(self, now: int) -> None:
         """Note a frame that told something of books or trades."""
+        self._told_at = now
         self._cadence.beat(now)
+
+    def asked(self, now: int) -> None:
+        """Note a question about a book after which there was none: it has its time."""
+        self._told_at = now
 
     def too_bad(self, now: int) -> bool:
         """Note a bad frame and say whether it is one too many."""
         self._bad.append(now)
         return len(self._bad) == BAD_FRAMES_MAX and now - self._bad[0] < BAD_WINDOW_NS
 
-    def why_close(self, now: int, books: int) -> str | None:
-        """Give why the connection is to end: silence or old age; one book's silence may be no more than quiet."""
+    def why_close(self, now: int, books: int, *, asked: bool) -> str | None:
+        """Give why the connection is to end: silence or old age.
+
+        One book's silence may be no more than quiet; not so if none is live and it was `asked` for one.
+        """
         if now - self._frame_at > self._keepalive.silence_s * SECOND:
             return "socket silent"
         if books > 1 and self._cadence.late(now, WORDLESS_NS):
             return "nothing but heartbeats"
+        if asked and now - self._told_at > ANSWERLESS_NS:
+            return "no answer"
         if self._max_age_s and now - self._opened_at > self._max_age_s * SECOND:
             return "planned rotation"
         return None

@@ -176,7 +176,8 @@ class Session:
     def tick(self, ts_recv: int, now: int) -> Effects:
         """Let time pass; call a few times a second."""
         if self._open:
-            if reason := self._liveness.why_close(now, len(self._books)):
+            asked = any(asking.waiting for asking in self._books) and not self._any(State.LIVE)
+            if reason := self._liveness.why_close(now, len(self._books), asked=asked):
                 self._close(reason)
             if ping := self._liveness.ping(now):
                 self._effects.send.append(ping)
@@ -190,6 +191,9 @@ class Session:
         for track in self._rota.due(self.tracks, now):
             track.periodic(ts_recv)
         return self._take()
+
+    def _any(self, state: State) -> bool:
+        return any(track.state is state for track in self.tracks)
 
     def _drop(self, messages: list[Message]) -> None:
         """Count the events of a frame that came again."""
@@ -265,8 +269,11 @@ class Session:
 
     def _ask(self, asking: Asking, ts_recv: int, now: int) -> bool:
         """Ask for a whole book that is wanted and due, by REST or by subscribing again; tells whether it was."""
+        again = asking.waiting
         if self._effects.close or not asking.ready(ts_recv, now):
             return False
+        if not again:
+            self._liveness.asked(now)
         track = asking.track
         self._tally.resyncs += 1
         if self._venue.rest_snapshot and asking.confirmed:

@@ -84,3 +84,26 @@ def test_an_outage_leaves_a_busy_book_as_closely_watched_as_before() -> None:
     desk.frame(whole(1))
     assert alive(desk, 6) == ["live"]
     assert desk.session.tracks[0].flags & Flag.LATE
+
+
+def test_a_socket_that_answers_no_question_is_given_up() -> None:
+    desk = live(Desk())
+    busy(desk)
+    alive(desk, 30)
+    assert desk.closed[:1] == ["no answer"]
+
+
+def test_a_socket_is_kept_while_its_book_is_only_thin() -> None:
+    desk = live(Desk())
+    busy(desk)
+    for _ in range(10):
+        alive(desk, 6)
+        desk.frame(whole(51))
+    assert desk.closed == []
+
+
+def test_a_book_that_never_comes_costs_the_connection() -> None:
+    desk = Desk()
+    desk.connect()
+    alive(desk, 30)
+    assert desk.closed[:1] == ["no answer"]
