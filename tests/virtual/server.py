@@ -6,6 +6,7 @@ It is judged against a real server by `tests/virtual/test_leases.py`, and then s
 from __future__ import annotations
 
 import struct
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ SMALLER = "ERR The ID specified in XADD is equal or smaller than the target stre
 OOM = "OOM command not allowed when used memory > 'maxmemory'."
 MISSING = "ERR Function not found"
 TTL_SPARE = 10
+LAST = 1 << 64  # above every number of an ID
 
 
 class Refusal(Exception):
@@ -26,10 +28,15 @@ class Refusal(Exception):
 
 @dataclass
 class Stream:
-    """Entries by ID, oldest first, and the highest ID there ever was."""
+    """Entries by ID, their IDs, oldest first, and the highest ID there ever was."""
 
     entries: dict[Id, list[bytes]] = field(default_factory=dict)
+    ids: list[Id] = field(default_factory=list)
     top: Id = (0, 0)
+
+    def copy(self) -> Stream:
+        """Give another that has the same."""
+        return Stream(dict(self.entries), list(self.ids), self.top)
 
 
 def _id(text: bytes, missing: int = 0) -> Id:
@@ -60,9 +67,13 @@ class Server:
             b"XTRIM": self._xtrim,
             b"PUBLISH": self._publish,
             b"GET": lambda words: self._get(words[1]),
+            b"MGET": lambda words: [self._get(key) for key in words[1:]],
             b"SET": self._set,
             b"DEL": self._del,
             b"HGETALL": lambda words: [part for item in self.keys.get(words[1], {}).items() for part in item],
+            b"PTTL": lambda words: self._left(words[1]),
+            b"HGET": lambda words: self.keys.get(words[1], {}).get(words[2]),
+            b"PING": lambda words: "PONG",
             b"FCALL": self._fcall,
         }
         self._functions: dict[bytes, tuple[bool, Callable[[Words, Words], Any]]] = {
@@ -85,15 +96,21 @@ class Server:
         """
         for key in [key for key, at in self._expiry.items() if at <= self.now_ms()]:
             self._drop(key)
-        command = self._commands.get(words[0].upper())
-        if command is None:
-            raise Refusal(f"ERR unknown command {words[0]!r}")
-        return command(words)
+        return self._commands[words[0].upper()](words)  # a KeyError: the model lacks what somebody has begun to use
 
     def flush(self) -> None:
         """Lose everything."""
         self.keys.clear()
         self._expiry.clear()
+
+    def copy(self) -> tuple[dict[bytes, Any], dict[bytes, int]]:
+        """Give all data, as it may be put in its place later."""
+        copied = {key: one if isinstance(one, bytes) else one.copy() for key, one in self.keys.items()}
+        return copied, dict(self._expiry)
+
+    def become(self, data: tuple[dict[bytes, Any], dict[bytes, int]]) -> None:
+        """Have this data and no other."""
+        self.keys, self._expiry = data
 
     def _drop(self, key: bytes) -> bool:
         self._expiry.pop(key, None)
@@ -116,6 +133,7 @@ class Server:
         if number <= stream.top:
             raise Refusal(SMALLER)
         stream.entries[number] = words
+        stream.ids.append(number)
         stream.top = number
         self.appended(key, number, words)
         return _name(number)
@@ -127,14 +145,13 @@ class Server:
 
     def _between(self, key: bytes, low: bytes, high: bytes) -> list[list[Any]]:
         """Entries from low to high; `(` leaves an end out."""
-        first = (0, 0) if low == b"-" else _id(low.lstrip(b"("), 0)
-        last = (1 << 64, 0) if high == b"+" else _id(high.lstrip(b"("), 1 << 64)
-        found = self._stream(key).entries
-        kept = [one for one in found if first <= one <= last]
-        kept = [
-            one for one in kept if not (low[:1] == b"(" and one == first) and not (high[:1] == b"(" and one == last)
-        ]
-        return [[_name(one), found[one]] for one in kept]
+        stream = self._stream(key)
+        ids, start, end = stream.ids, 0, len(stream.ids)
+        if low != b"-":
+            start = bisect_right(ids, _id(low[1:])) if low[:1] == b"(" else bisect_left(ids, _id(low))
+        if high != b"+":
+            end = bisect_left(ids, _id(high[1:], LAST)) if high[:1] == b"(" else bisect_right(ids, _id(high, LAST))
+        return [[_name(one), stream.entries[one]] for one in ids[start:end]]
 
     def _xrevrange(self, words: Words) -> list[list[Any]]:
         found = self._between(words[1], words[3], words[2])[::-1]
@@ -145,8 +162,9 @@ class Server:
         return found[: int(words[5])] if len(words) > 5 else found
 
     def _xtrim(self, words: Words) -> int:
-        stream, floor = self._stream(words[1]), _id(words[-1])
-        gone = [one for one in stream.entries if one < floor]
+        stream = self._stream(words[1])
+        gone = stream.ids[: bisect_left(stream.ids, _id(words[-1]))]
+        del stream.ids[: len(gone)]
         for one in gone:
             del stream.entries[one]
         return len(gone)
@@ -173,6 +191,12 @@ class Server:
     def _expire(self, key: bytes, ttl_ms: int) -> None:
         self._expiry[key] = self.now_ms() + ttl_ms
 
+    def _left(self, key: bytes) -> int:
+        """What is left of a key in ms; -1 for ever, -2 for none."""
+        if key not in self.keys:
+            return -2
+        return self._expiry[key] - self.now_ms() if key in self._expiry else -1
+
     def _fcall(self, words: Words) -> Any:
         if not self.loaded or words[1] not in self._functions:
             raise Refusal(MISSING)
@@ -197,7 +221,7 @@ class Server:
             if held == owner:
                 self._expire(key, ttl)
             owners.append(held or b"")
-            left.append(-2 if held is None else self._expiry[key] - now)
+            left.append(self._left(key))
         ranked = sorted(members, key=lambda one: (members[one], one))
         if not members:
             self._drop(keys[0])
@@ -227,7 +251,7 @@ class Server:
     def _open_out(self, keys: Words, args: Words) -> int:
         epoch, seq, stream = int(args[0]), 0, self._stream(keys[0])
         if stream.entries:
-            top, seq = next(reversed(stream.entries))
+            top, seq = stream.ids[-1]
             if top >= epoch:
                 raise Refusal(f"FENCED epoch {top} owns {keys[0].decode()}")
         seq = max(seq, self._kept(keys[1], "seq"), int(args[4]) if len(args) > 4 else 0) + 1

@@ -51,7 +51,9 @@ def test_leases_over_a_real_server(server: redis.Redis) -> None:
 
 def unfenced(self: Server, key: bytes, number: tuple[int, int], words: list[bytes]) -> bytes:
     """Append whatever comes, as an ID chosen by the server would."""
-    self.keys.setdefault(key, Stream()).entries[number] = words
+    stream = self.keys.setdefault(key, Stream())
+    stream.entries[number] = words
+    stream.ids.append(number)
     return b""
 
 
