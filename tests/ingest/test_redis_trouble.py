@@ -21,6 +21,8 @@ TROUBLES = {
     "READONLY": (["REPLICAOF", "127.0.0.1", "1"], ["REPLICAOF", "NO", "ONE"], "let REDIS_URL name the primary"),
     "NOPERM": (["ACL", "SETUSER", "default", "-xadd"], ["ACL", "SETUSER", "default", "+@all"], "give it the commands"),
     "OOM": (["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "0"], "raise `maxmemory`"),
+    "NOAUTH": (["CONFIG", "SET", "requirepass", "x"], ["CONFIG", "SET", "requirepass", ""], "put user and password"),
+    "maxclients": (["CONFIG", "SET", "maxclients", "1"], ["CONFIG", "SET", "maxclients", "10000"], "`maxclients`"),
     "gone": (["FUNCTION", "FLUSH"], [], "thalweg redis-init"),
 }
 
@@ -48,6 +50,8 @@ async def test_a_refusal_is_told_with_what_to_do_and_outlived(
         epoch = one.sink.epoch
         with caplog.at_level(logging.WARNING):
             healed.execute_command(*spoil)
+            if name in ("NOAUTH", "maxclients"):  # only who connects is refused
+                healed.client_kill_filter(_type="normal", skipme=True)
             one.frame(delta(2, 2), {"kind": "trade", "symbol": "BTC", "number": 1}, whole(2))
             await until(lambda: advice in caplog.text)
         if heal:
