@@ -115,6 +115,7 @@ class InputCheck:
         self._trades: OrderedDict[str, None] = OrderedDict()
         self._last_trade: int | None = None
         self._trade_told = True
+        self._again = False
         self._counted: int | None = None  # the venue's sequence of the last change, while it must go on from there
         self._found = 0
 
@@ -129,12 +130,23 @@ class InputCheck:
         self._replay = Replay(self.instrument, self.venue, self.key)
         self._found, self._trade_told, self._counted = 0, True, None
         self._last_trade = None
+        self._again = True
         self._trades.clear()
+
+    def _read_again(self, raw: Raw) -> None:
+        """Bring the book to where it was before data was lost, as far as that is still there; it was judged then."""
+        event = self._replay.take(raw)
+        self._found = len(self._replay.found.violations)
+        self._counted = self._replay.position[0] if self._replay.known else None
+        if isinstance(event, Trade):
+            self._trades[event.id] = None
 
     def take(self, raw: Raw, now: float) -> Event | None:
         """Take the next entry; one that was read before data was lost and is there still is passed over."""
         at = raw[0]
-        if at <= self.newest and self._replay.at is None:
+        self._again = self._again and at <= self.newest
+        if self._again:
+            self._read_again(raw)
             return None
         if at[0] < self.newest[0]:
             self._tally.say("zombies", f"{self.key}: {at[0]}-{at[1]} after epoch {self.newest[0]} had opened")

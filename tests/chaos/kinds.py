@@ -109,7 +109,7 @@ class Strike:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of fault: `act` does it and ends it. `weight` is how often it comes compared with others."""
+    """A kind of fault: `act` does it and ends it. Of `weight` 4 it comes often, of 0 only in the opening."""
 
     name: str
     act: Callable[[Strike], Awaitable[None]]

@@ -6,6 +6,7 @@ import asyncio
 import random
 import sys
 from collections.abc import Callable, Iterator
+from itertools import count
 from time import monotonic, strftime
 
 from tests.chaos.hops_struck import KINDS as HOPS
@@ -26,24 +27,22 @@ PATIENCE_S = 25.0  # until they are again after a fault
 LOOK_S = 0.02
 CALM_S = 0.2  # between two faults at the same place
 LANES_S, ALONE_S = 22.0, 26.0  # of the two kinds of seasons
-MEASURED_EACH = {
-    True: 3,
-    False: 2,
-}  # each so many of a venue's draws (of the others) is one that bounds are held against
+OFTEN = 4  # the weight from which a kind comes often enough for a bound to be held against it
+OPENING_S = 4.0  # until a book's habit is known
 HISTORY_S = 90.0
+QUIET_TRIES, QUIET_S = 4, 1.5
 
 
-def deck(kinds: list[Kind], source: random.Random, every: int) -> Iterator[Kind]:
-    """Give kinds for ever: each `every`-th is a measured one, the others come once before any comes again."""
-    measured = [kind for kind in kinds if kind.measured]
-    others = [kind for kind in kinds if not kind.measured]
+def deck(kinds: list[Kind], source: random.Random, often: int, turn: int) -> Iterator[Kind]:
+    """Give kinds for ever: `often` of each `turn` are frequent ones, the others come once before any comes again."""
+    frequent = [kind for kind in kinds if kind.weight >= OFTEN]
+    others = [kind for kind in kinds if 0 < kind.weight < OFTEN]
     draws: dict[bool, list[Kind]] = {True: [], False: []}
-    number = 0
-    while True:
-        number += 1
-        chosen = bool(measured) and (number % every == 0 or not others)
+    for number in count():
+        chosen = not others or (bool(frequent) and number % turn >= turn - often)
         if not draws[chosen]:
-            draws[chosen] = source.sample(measured if chosen else others, len(measured if chosen else others))
+            pile = frequent if chosen else others
+            draws[chosen] = source.sample(pile, len(pile))
         yield draws[chosen].pop()
 
 
@@ -55,19 +54,20 @@ class Nemesis:
         self.system, self.recorder = system, recorder
         self._tally: Tally = recorder.tally
         self._random = random.Random(seed)
-        chosen = [kind for kind in KINDS if only in kind.name]
-        alone = [kind for kind in chosen if not kind.venues]
-        self._alone = deck(alone, self._random, MEASURED_EACH[False]) if alone else None
+        self._chosen = chosen = [kind for kind in KINDS if only in kind.name]
+        alone = [kind for kind in chosen if not kind.venues and kind.weight]
+        self._alone = deck(alone, self._random, 2, 3) if alone else None
         self._lanes: dict[str, Iterator[Kind]] = {}
         for venue in system.shape.venues:
-            kinds = [kind for kind in chosen if venue in kind.venues or kind.venues == (ALL,)]
+            kinds = [kind for kind in chosen if kind.weight and (venue in kind.venues or kind.venues == (ALL,))]
             if kinds:
                 lane = random.Random(f"{seed} {venue}")
-                self._lanes[venue] = deck(kinds, lane, MEASURED_EACH[True])
+                self._lanes[venue] = deck(kinds, lane, 1, 3)
 
     async def run(self, seconds: float) -> None:
         """Strike for so long, season by season."""
         until = monotonic() + seconds
+        await self._open()
         while monotonic() < until:
             if self._lanes:
                 end = min(until, monotonic() + LANES_S)
@@ -79,6 +79,16 @@ class Nemesis:
                 await self.strike(next(self._alone), "")
             self._forget()
 
+    async def _open(self) -> None:
+        """Let hot books fall silent before anything else has made their silence a habit."""
+        kinds = [kind for kind in self._chosen if not kind.weight]
+        if kinds:
+            await asyncio.sleep(OPENING_S)
+        for kind in kinds:
+            async with asyncio.TaskGroup() as group:
+                for venue in set(kind.venues).intersection(self.system.shape.venues):
+                    group.create_task(self.strike(kind, venue))
+
     async def _lane(self, venue: str, until: float) -> None:
         while monotonic() < until:
             await self.strike(next(self._lanes[venue]), venue)
@@ -86,6 +96,8 @@ class Nemesis:
     async def strike(self, kind: Kind, venue: str) -> Outcome:
         """Do one fault, wait until all is well again, and measure."""
         strike = Strike(self.system, self.recorder, random.Random(self._random.random()), venue)
+        if kind.measured == "redis restart":
+            await self._quiet()
         strike.begin()
         place = f" at {venue}" if venue else ""
         print(f"chaos: {strftime('%H:%M:%S')} {kind.name}{place}", file=sys.stderr, flush=True)
@@ -165,6 +177,16 @@ class Nemesis:
                 break
             await asyncio.sleep(LOOK_S)
         return False
+
+    async def _quiet(self) -> None:
+        """Wait until workers that were started lately have asked what they ask when they start."""
+        before = -1
+        for _ in range(QUIET_TRIES):
+            calls = await self._rest_calls()
+            if calls == before:
+                return
+            before = calls
+            await asyncio.sleep(QUIET_S)
 
     async def _rest_calls(self) -> int:
         report = await self.system.control({"op": "report"})

@@ -103,6 +103,7 @@ class Recorder:
             link = RedisLink(f"redis://{ADMIN}:{PASSWORD}@127.0.0.1:{server.port}/0", "chaos-recorder")
             with suppress(RedisTrouble):
                 await link.connect()
+                await self._look_for_what_was_read(link)
                 while server is self._system.server:
                     await self._look_back(link)
                     for _ in range(10):
@@ -115,6 +116,14 @@ class Recorder:
         names = list(self._cursors)
         replies = await link.run([pack("XINFO", "STREAM", key) for key in names], PATIENCE_S)
         if any(last_id(reply) < self._cursors[key] for key, reply in zip(names, replies, strict=True)):
+            self.tally.saw("times the server had lost data")
+            self.lose()
+
+    async def _look_for_what_was_read(self, link: RedisLink) -> None:
+        """See whether the server still has the last entries read, though it may have newer ones by now."""
+        read = [(key, format_id(*at)) for key, at in self._cursors.items() if at != (0, 0)]
+        replies = await link.run([pack("XRANGE", key, at, at) for key, at in read], PATIENCE_S) if read else []
+        if not all(checked(reply) for reply in replies):
             self.tally.saw("times the server had lost data")
             self.lose()
 

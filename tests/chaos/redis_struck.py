@@ -226,7 +226,7 @@ async def forget_leases(strike: Strike) -> None:
 KINDS = (
     Kind("redis kill -9", kill, (), 5, "redis restart"),
     Kind("redis kill -9, data lost", kill_and_forget),
-    *(Kind(f"redis hangs for {s:g} s", hang(s), (), 3 if s == 1 else 1, "redis hang told") for s in (1.5, 3.0, 5.0)),
+    *(Kind(f"redis hangs for {s:g} s", hang(s), (), 4 if s == 1.5 else 1, "redis hang told") for s in (1.5, 3.0, 5.0)),
     Kind("redis failover with a lost tail", fail_over, (), 2),
     Kind("redis out of memory", fill),
     Kind("redis FLUSHALL", flush),

@@ -127,6 +127,13 @@ def test_what_is_read_again_after_a_loss_is_no_duplicate() -> None:
     assert bench.read(2, opened(), whole(13), live(), change(14, 14), trade(2)).counts == {}
 
 
+def test_an_epoch_may_follow_what_a_failover_has_left() -> None:
+    bench = Bench().read(1, opened(), whole(), live(), change(11, 12), change(13, 13))
+    bench.check.lost()
+    bench.read(1, opened(), whole(), live(), change(11, 12))
+    assert bench.read(2, opened(), live((1, 4)), change(13, 13)).counts == {}
+
+
 @pytest.mark.parametrize(("wrong", "found"), [(False, {}), (True, {"I4": 2})])
 def test_a_live_book_is_what_the_venue_had(wrong: bool, found: dict[str, int]) -> None:
     bench = Bench(truth=True)

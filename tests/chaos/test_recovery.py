@@ -57,7 +57,7 @@ def test_every_bound_has_a_kind_and_there_are_enough_kinds() -> None:
 
 def test_a_seed_makes_the_same_schedule_and_another_another() -> None:
     def first(seed: int) -> list[str]:
-        kinds = deck(list(KINDS), random.Random(seed), 3)
+        kinds = deck(list(KINDS), random.Random(seed), 1, 3)
         return [next(kinds).name for _ in range(50)]
 
     assert first(1) == first(1) != first(2)

@@ -11,7 +11,8 @@ from simulator.kinds import NEEDS_A_CHECKSUM, NEEDS_REST, REQUESTS
 from simulator.world import DIALECTS
 from tests.chaos.kinds import Kind, Strike
 
-HOT = "BTC-USDT"
+HOT = ("BTC-USDT", "ETH-USDT")
+TOLD_S = 8.0  # the longest that is waited until a silence is told
 SECONDS = {
     "silent_book": 12.0,
     "late": 3.0,
@@ -27,7 +28,7 @@ LASTS_S |= {"delist": 3.5, "maintenance": 2.0, "checksum_zero": 3.0, "checksum_g
 LASTS_S |= {"skew": 3.0, "halt": 3.5, "server_shutdown": 3.0, "crossed": 2.0, "rest_418": 1.0}
 EXCUSED_S = 8.0  # a crossed book is wrong until it is caught
 DEFAULT_S, FOREVER_S = 3.0, 1e9
-MEASURED = {"silent_book": "hot silent book told", "cut": "venue cut"}
+MEASURED = {"cut": "venue cut"}
 NOT_AT = {("silent_book", "coinbase")}  # a book that says nothing there may simply not move
 
 
@@ -39,7 +40,7 @@ def act(kind: str) -> Callable[[Strike], Awaitable[None]]:
         if kind in AMOUNT:
             more["amount"] = AMOUNT[kind]
         if kind == "silent_book":
-            more["instruments"], strike.books = [HOT], [(strike.venue, HOT)]
+            more["instruments"], strike.books = [HOT[0]], [(strike.venue, HOT[0])]
         if kind == "crossed":
             for book in strike.mine():
                 strike.recorder.oracle.excused[book] = monotonic() + EXCUSED_S
@@ -59,6 +60,24 @@ def act(kind: str) -> Callable[[Strike], Awaitable[None]]:
     return strike_venue
 
 
+def fall_silent(instrument: str) -> Callable[[Strike], Awaitable[None]]:
+    """Make the fault that silences a book that is never silent, until that is told."""
+
+    async def act(strike: Strike) -> None:
+        strike.books = [(strike.venue, instrument)]
+        strike.begin()
+        await strike.inject("silent_book", instruments=[instrument], seconds=TOLD_S)
+        await strike.last(1.0)
+        await strike.began_at("silent_book")
+        for _ in range(int(TOLD_S / 0.05)):
+            if strike.recorder.client.states.get(strike.books[0]) != "live":
+                break
+            await strike.last(0.05)
+        strike.end()
+
+    return act
+
+
 def venues_of(kind: str) -> tuple[str, ...]:
     """Give the venues that can have a kind."""
     found = []
@@ -73,6 +92,8 @@ def venues_of(kind: str) -> tuple[str, ...]:
 
 TRICKS = sorted({trick for dialect in DIALECTS.values() for trick in dialect.tricks})
 KINDS = tuple(
-    Kind(f"venue: {kind}", act(kind), venues_of(kind), 4 if kind in MEASURED else 1, MEASURED.get(kind, ""))
-    for kind in [*FAULTS, *TRICKS]
+    Kind(f"venue: {kind}", act(kind), venues_of(kind), 1, MEASURED.get(kind, "")) for kind in [*FAULTS, *TRICKS]
+)
+KINDS += tuple(
+    Kind(f"{name} falls silent", fall_silent(name), venues_of("silent_book"), 0, "hot silent book told") for name in HOT
 )
