@@ -18,6 +18,7 @@ import secrets
 from aggregator.report import report_of
 from aggregator.shard.service import Shard
 from aggregator.sink import beat, latency_command, release
+from aggregator.source import HeadSource
 from thalweg.clock import Clock, SystemClock
 from thalweg.errors import RedisTrouble
 from thalweg.instruments import SHARDS, Instruments, shard_of
@@ -66,8 +67,9 @@ class Aggregator:
         """
         self.me = f"{os.getpid()}-{secrets.token_hex(4)}"  # random: whoever comes back is another one
         self.rings = Rings("stream", "apply", "merge", "publish")
+        self._heard = HeadSource(RedisLink(settings.redis_url, "thalweg-aggregator-heads"))
         self.shards = {
-            number: Shard(settings, part, number, self.me, clock, self.rings)
+            number: Shard(settings, part, number, self.me, clock, self.rings, self._heard.heads)
             for number, part in parts_of(settings.instruments).items()
         }
         self._clock = clock
@@ -89,12 +91,20 @@ class Aggregator:
         """Run all shards and keep our place until stopped."""
         async with asyncio.TaskGroup() as group:
             work = [group.create_task(shard.run()) for shard in self.shards.values()]
-            beating = group.create_task(self._beat_on())
+            beside = [group.create_task(self._beat_on()), group.create_task(self._hear())]
             await asyncio.wait(work)
-            beating.cancel()
+            for task in beside:
+                task.cancel()
         with contextlib.suppress(RedisTrouble):
             await self._link.run([release(number, self.me) for number in self.shards])
         await self._link.close()
+
+    async def _hear(self) -> None:
+        """Hear heartbeats until cancelled."""
+        while True:
+            with contextlib.suppress(RedisTrouble):
+                await self._heard.listen()
+            await asyncio.sleep(BEAT_S)
 
     async def _beat_on(self) -> None:
         """Beat until cancelled; when we stop, say so at once and go on for the leases we hold."""

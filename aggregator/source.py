@@ -7,6 +7,8 @@ import logging
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 
+import orjson
+
 from aggregator.bells import Bells
 from aggregator.books import Cursor, VenueBook
 from aggregator.checkpoint import Checkpoint, decode_checkpoint
@@ -51,6 +53,13 @@ class End:
     first: Cursor
     top: Cursor
     checkpoint: Checkpoint | None
+
+    def lost(self, head: int) -> bool:
+        """Whether the server has lost what was published up to `head`, which a heartbeat said before we asked.
+
+        One more may have been told of than was published: that of an owner whose last append was refused.
+        """
+        return head > max(self.top[1], self.checkpoint.seq if self.checkpoint else 0) + 1
 
     @property
     def epoch(self) -> int:
@@ -105,6 +114,40 @@ class BellSource:
             LOG.warning("bell %s: %s", channel.decode(errors="replace"), error)
         if payload:
             self._rang.set()
+
+
+class HeadSource:
+    """The connection that hears all heartbeats: `heads` is the highest sequence that any told of an instrument."""
+
+    def __init__(self, link: RedisLink) -> None:
+        """Hear nothing yet."""
+        self._link = link
+        self.heads: dict[str, int] = {}
+
+    async def listen(self) -> None:
+        """Hear heartbeats until cancelled.
+
+        Raises:
+            RedisTrouble: the connection failed.
+        """
+        try:
+            await self._link.connect()
+            await self._link.call(b"SUBSCRIBE", keys.HEARTBEAT)
+            while True:
+                push = await self._link.next_push(DEAF_S)
+                if push is not None and push[0] == b"message":
+                    self.note(push[2])
+        finally:
+            await self._link.close()
+
+    def note(self, text: bytes) -> None:
+        """Take the heads of a heartbeat; one that is not of ours is passed over."""
+        try:
+            heads = orjson.loads(text)["heads"]
+            for name, head in heads.items():
+                self.heads[name] = max(self.heads.get(name, 0), int(head))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            LOG.warning("heartbeat: %r", error)
 
 
 class EntrySource:

@@ -47,7 +47,6 @@ class Owner:
         self.hearing = BellSource(shard.bell_link, self._bells, shard.clock, shard.wake)
         self._restoring = RestoreSource(shard.link)
         self._known: dict[str, Checkpoint] = dict(standby.known) if standby else {}
-        self._tops = dict(standby.tops) if standby else {}
         fresh = {name: Ladder(one, instruments.venues(name)) for name, one in instruments.by_name.items()}
         ladders = (standby.ladders if standby else fresh).values()
         self._outlets = {
@@ -67,18 +66,19 @@ class Owner:
         """Take the lease and an epoch, open every `out:`, restore every book and publish every whole view.
 
         Raises:
-            Held: another aggregator has the lease.
+            Held: another aggregator has the lease, or goes first since it published what the server lost.
             Fenced: a newer aggregator was faster.
             RedisTrouble: the connection failed or the server refused.
         """
-        shard = self._shard
+        shard, heads = self._shard, dict(self._shard.heads)
         ends = await self._source.ends(list(self._outlets))
-        floor = max(end.epoch for end in ends.values())
-        self._epoch = await acquire(self._link, shard.number, shard.me, shard.duty.expected, floor)
+        floors = {name: shard.floor(name, end, heads.get(name, 0)) for name, end in ends.items()}
+        last = max(end.epoch for end in ends.values())
+        self._epoch = await acquire(self._link, shard.number, shard.me, shard.duty.expected, last)
         shard.own(self._epoch)
         await self._believe()
         for name, outlet in self._outlets.items():
-            await self._restore(outlet, ends[name].top)
+            await self._restore(outlet, floors[name])
             outlet.ladder.live_since = self._clock.wall_ns()
         self._alarm()
         names = ", ".join(self._outlets)
@@ -92,14 +92,13 @@ class Owner:
                 self._bells.assume(channel_of(name, venue), now)
                 stream.book.hear(heard=True, now_ns=self._clock.wall_ns())
 
-    async def _restore(self, outlet: Outlet, top: Cursor) -> None:
+    async def _restore(self, outlet: Outlet, floor: int) -> None:
         """Open one `out:`, so that nobody else can add to it, and go on exactly where it ends."""
         ladder, source = outlet.ladder, self._source
         name = ladder.instrument.name
         before = self._shard.standing.get(name)
         known = checkpoint_of(before) if before is not None else Checkpoint()
         known = max(known, self._known.get(name, known), key=lambda one: one.seq)
-        floor = max(before.floor(top[1]) if before is not None else 0, self._tops.get(name, 0))
         await outlet.open(self._link, self._epoch, floor)
         point = await source.point(name, known)
         foreign = await source.advance(point, ladder, self._shard.epochs)

@@ -16,11 +16,12 @@ import contextlib
 import logging
 import random
 import sys
+from collections.abc import Mapping
 
 from aggregator.consolidate import Ladder
 from aggregator.owner.service import Owner
 from aggregator.sink import heartbeat, relieve
-from aggregator.source import EntrySource
+from aggregator.source import End, EntrySource
 from aggregator.standby.service import Standby
 from thalweg.clock import Clock
 from thalweg.errors import Fenced, Held, RedisFull, RedisTrouble
@@ -33,6 +34,8 @@ from thalweg.transport import RedisLink
 
 DRAIN_NS = 3_000_000_000  # writers that go on writing must not keep us
 BACKOFF_S = (0.1, 1.0)
+WAY_NS = 1_500_000_000  # how long whoever published what the server lost is waited for: it connects again each second
+UNHEARD = 1024  # publications that may have followed the last heartbeat heard; far more than fit into 250 ms
 STANDBY_S = 1.0  # between two rounds of a standby
 TELL_S = 0.25  # between heartbeats that tell of trouble
 IDLE = Duty(Role.IDLE)
@@ -47,7 +50,14 @@ class Shard:
     """
 
     def __init__(
-        self, settings: Settings, instruments: Instruments, number: int, me: str, clock: Clock, rings: Rings
+        self,
+        settings: Settings,
+        instruments: Instruments,
+        number: int,
+        me: str,
+        clock: Clock,
+        rings: Rings,
+        heads: Mapping[str, int],
     ) -> None:
         """Prepare; nothing is connected.
 
@@ -58,13 +68,14 @@ class Shard:
             me: who we are in the leases.
             clock: the process's.
             rings: where durations go.
+            heads: the highest sequence by instrument that any heartbeat told of, kept up to date.
 
         Raises:
             SettingsError: `REDIS_URL` is not one.
         """
         self.settings, self.instruments = settings, instruments
         self.number, self.me = number, me
-        self.clock, self.rings = clock, rings
+        self.clock, self.rings, self.heads = clock, rings, heads
         self.link = RedisLink(settings.redis_url, "thalweg-aggregator")
         self.bell_link = RedisLink(settings.redis_url, "thalweg-aggregator-bells")
         self.wake = asyncio.Event()
@@ -77,6 +88,7 @@ class Shard:
         self.lag = 0
         self.drain_until = sys.maxsize
         self._acquired_at: int | None = None
+        self._lost_at: int | None = None
         self._trouble: str | None = None
         self._failures = 0
 
@@ -89,6 +101,8 @@ class Shard:
     def assign(self, duty: Duty, owner: str | None, sent_at: int) -> None:
         """Take what the beat sent at a monotonic instant says: our duty, and whom it showed as the owner."""
         if self._acquired_at is None:
+            if owner is None and self._trouble is not None:
+                duty = Duty(Role.OWNER)  # ours before the trouble, nobody's since
             changed, self.duty = duty.role is not self.duty.role, duty
             if not changed:
                 return
@@ -97,9 +111,24 @@ class Shard:
             self.duty = Duty(Role.OWNER) if owner is None else duty  # lost, and nobody is closer to it than we
         self.wake.set()
 
+    def floor(self, name: str, end: End, head: int) -> int:
+        """Give the sequence that an instrument's next epoch must stay above.
+
+        Raises:
+            Held: the server lost what another aggregator published; that one knows best how far, and goes first.
+        """
+        before, now = self.standing.get(name), self.clock.monotonic_ns()
+        made = before.seq if before is not None else 0
+        if not end.lost(head) or made >= head:
+            return before.floor(end.top[1]) if before is not None else 0
+        self._lost_at = now if self._lost_at is None else self._lost_at
+        if now - self._lost_at < WAY_NS:
+            raise Held(f"the server has lost {name} up to {head}, which another aggregator published")
+        return head + UNHEARD
+
     def own(self, epoch: int) -> None:
         """Note that the lease is ours, under an epoch."""
-        self._acquired_at = self.clock.monotonic_ns()
+        self._acquired_at, self._lost_at = self.clock.monotonic_ns(), None
         self.epochs.add(epoch)
 
     async def run(self) -> None:

@@ -18,10 +18,7 @@ WARM_NS = 3 * ROUND_NS  # books that were looked after so lately are near enough
 
 
 class Standby:
-    """The books of a shard, near the owner's.
-
-    `known` is the last checkpoint seen by instrument, `tops` the highest sequence.
-    """
+    """The books of a shard, near the owner's; `known` is the last checkpoint seen by instrument."""
 
     def __init__(self, instruments: Instruments, link: RedisLink, clock: Clock) -> None:
         """Begin with nothing read."""
@@ -29,7 +26,6 @@ class Standby:
         self._source, self._restoring = EntrySource(link), RestoreSource(link)
         self.ladders = {name: Ladder(one, instruments.venues(name)) for name, one in instruments.by_name.items()}
         self.known: dict[str, Checkpoint] = {}
-        self.tops: dict[str, int] = dict.fromkeys(self.ladders, 0)
         self._done_at: int | None = None
 
     @property
@@ -45,7 +41,6 @@ class Standby:
         """
         found = await self._source.ends(list(self.ladders))
         for name, end in found.items():
-            self.tops[name] = max(self.tops[name], end.top[1])
             if end.checkpoint is not None:
                 self.known[name] = end.checkpoint
         streams = [

@@ -22,7 +22,7 @@ from tests.aggregator.feed import NAME, Feed, Watcher
 from thalweg import keys, lease
 from thalweg.clock import SystemClock
 from thalweg.instruments import shard_of
-from thalweg.publication import Kind
+from thalweg.publication import Kind, decode_publication
 from thalweg.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -225,3 +225,27 @@ async def test_an_epoch_counter_that_was_lost_does_not_lock_the_owner_out(
     assert_nothing_lost_or_twice(client, feeds)
     assert watcher.last is not None
     assert watcher.last.epoch > ahead
+
+
+@pytest.mark.parametrize("dead", [False, True])
+async def test_a_server_that_lost_all_has_no_sequence_used_twice_whoever_opens_it(
+    dead: bool, client: redis.Redis, feeds: list[Feed], watcher: Watcher, join: Join
+) -> None:
+    for feed in feeds:
+        feed.open()
+    members = {one.me: task for one, task in (join(), join())}
+    for _ in range(20):
+        await settled(watcher, feeds)
+    assert watcher.last is not None
+    before = watcher.last.epoch
+    if dead:
+        await kill(members[owner(client)])
+    client.flushall()
+    for feed in feeds:
+        feed.open()
+    await watcher.until(lambda one: one.epoch > before)
+    await settled(watcher, feeds)
+    await watcher.drain()
+
+    sequences = [decode_publication(record).seq for record in watcher.records]
+    assert sequences == sorted(set(sequences))
