@@ -64,6 +64,14 @@ def test_a_wrong_level_is_a_wrong_event_with_its_place() -> None:
     assert judge.details == ["binance:BTC-USDT at 5/70 (publication 1) differs from the venue's true book"]
 
 
+def test_the_record_that_opens_an_epoch_says_nothing_of_books() -> None:
+    judge = Judge()
+    judge.watch(publication(1, [(BID, 100, 1)], line(), kind=Kind.KEY), 0.0)
+    judge.watch(publication(2, [], line(None, State.CONNECTING, None), kind=Kind.OPEN), 0.0)
+    judge.watch(publication(3, [(BID, 100, 1)], line(), kind=Kind.KEY), 0.0)
+    assert list(judge.history.interruptions()) == []
+
+
 def test_a_stale_book_may_be_wrong() -> None:
     judge = Judge()
     judge.learn(told("binance", "5/70", digest([(100, 1)], [])))
