@@ -98,10 +98,9 @@ class Judge:
         """Take the next publication of its instrument; `now` is a monotonic instant in seconds."""
         self._count(one)
         at = one.stamps.ts_published or 0
-        for line in (
-            one.venues if one.kind is not Kind.OPEN else ()
-        ):  # before the books are known it says nothing of them
-            self.history.note((line.name, one.instrument), at, line)
+        if one.kind is not Kind.OPEN:  # which begins before the books are known, and says nothing of them
+            for line in one.venues:
+                self.history.note((line.name, one.instrument), at, line)
         if not judging:
             return
         kept = self._instruments.setdefault(one.instrument, _Instrument())
