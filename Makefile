@@ -43,7 +43,7 @@ chaos: install  ## faults of every kind against real processes (SEED=1 MINUTES=1
 	@$(BIN)/python -m tests.chaos$(if $(call ON,$(MUTANTS)),.mutants) $(if $(SEED),--seed $(SEED)) \
 		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(SERVERS),--servers $(SERVERS))
 
-soak: install  ## 40 books at 1,000 frames/s: memory and file descriptors must stay level (MINUTES=10)
+soak: install  ## 54 books at 1,000 frames/s: memory and file descriptors must stay level (MINUTES=10)
 	@$(BIN)/python -m tests.chaos.soak --minutes $(or $(MINUTES),10)
 
 ATHERIS = build/atheris/.tried
