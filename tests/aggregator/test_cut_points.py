@@ -46,7 +46,7 @@ def history(rng: random.Random) -> list[tuple[int, Entries]]:
 
 def run(rng: random.Random) -> Iterator[tuple[Ladder, bytes, Sequence[Entries]]]:
     """A ladder after each of its publications, the record, and all that its venues' streams had got by then."""
-    ladder, streams = Ladder(INSTRUMENT, VENUES), [list[tuple[bytes, list[bytes]]]() for _ in VENUES]
+    ladder, streams = Ladder(INSTRUMENT, VENUES), [list[tuple[bytes, Sequence[bytes]]]() for _ in VENUES]
     ladder.epoch = 5
     ladder.stand_at(1)
     for index, entries in history(rng):
