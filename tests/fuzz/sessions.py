@@ -120,7 +120,7 @@ _WORDS = [b"\n\x02", b"\n!", b"\n@", b"\n\x04"]
 
 
 def _target(name: str) -> Target:
-    return Target(f"session-{name}", _judge(name), lambda: _seeds(name), words=_WORDS)
+    return Target(f"session-{name}", _judge(name), lambda: _seeds(name), least=1_000, words=_WORDS)
 
 
 TARGETS = [_target(name) for name in NAMES]
