@@ -7,7 +7,7 @@ by rendezvous hashing, so that one that comes or goes moves only its own share:
 | the lease is | then |
 |---|---|
 | mine | I own the shard, until I am fenced |
-| free, or of one that leaves | the best rank takes it at once; if it does not, the next rank after two beats |
+| free, or of one that leaves | the best rank takes it at once, the next after two beats; each later if it is cold |
 | another live worker's, and I am the best rank | I stand by; once warm, and all were the same for 2 s, I take it |
 | another live worker's, and I am the best of the others | I stand by |
 | else | I am idle in this shard |
@@ -30,6 +30,7 @@ TRUST_S = 2.5  # an owner whose last good beat is older no longer counts on its 
 _SECOND = 1_000_000_000
 STABLE_NS = 2 * _SECOND  # live shards move only when nobody came or went for so long
 PATIENCE_NS = int(2 * BEAT_S * _SECOND)  # for a better rank to take what is free
+COLD_NS = int(3 * BEAT_S * _SECOND)  # and for one that is warm: a worker that was just started again would begin anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ class Steward:
             return Duty(Role.IDLE)
         ranked = rank(self._group, shard, self._members)
         if owner is None or owner not in self._members:
-            return self._claim(shard, owner, ranked.index(self.me), now)
+            return self._claim(shard, owner, ranked.index(self.me), now, warm=warm(shard))
         self._free_since.pop(shard, None)
         others = [one for one in ranked if one != owner]
         if others[0] != self.me:
@@ -134,9 +135,10 @@ class Steward:
             return Duty(Role.OWNER, owner)
         return Duty(Role.STANDBY)
 
-    def _claim(self, shard: int, owner: str | None, place: int, now: int) -> Duty:
-        """Take what nobody keeps, when it is our turn: each rank waits for the better ones."""
+    def _claim(self, shard: int, owner: str | None, place: int, now: int, *, warm: bool) -> Duty:
+        """Take what nobody keeps, when it is our turn: each rank waits for the better ones, the cold for the warm."""
         since = self._free_since.setdefault(shard, now)
-        if now - since >= place * PATIENCE_NS:
+        cold = 0 if warm or len(self._members) == 1 else COLD_NS
+        if now - since >= place * PATIENCE_NS + cold:
             return Duty(Role.OWNER, owner or "")
-        return Duty(Role.STANDBY if place == 1 else Role.IDLE)
+        return Duty(Role.STANDBY if place <= 1 or warm else Role.IDLE)

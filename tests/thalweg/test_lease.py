@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thalweg.lease import PATIENCE_NS, STABLE_NS, TRUST_S, Duty, Role, Steward, View, rank, view_of
+from thalweg.lease import COLD_NS, PATIENCE_NS, STABLE_NS, TRUST_S, Duty, Role, Steward, View, rank, view_of
 
 SHARDS = range(4)
 NAMES = st.frozensets(st.text("abcdef0123456789", min_size=4, max_size=4), min_size=1, max_size=8)
@@ -73,12 +73,23 @@ def test_a_free_shard_is_taken_at_once_by_the_best_rank_and_later_by_the_next() 
     first, second, third = trio()
     members = {first, second, third}
 
-    assert look(one(first), None, members, 0, is_warm=False) == Duty(Role.OWNER)
+    assert look(one(first), None, members, 0) == Duty(Role.OWNER)
+    assert look(one(third), None, members, 0, is_warm=False) == IDLE
     for me, place in ((second, 1), (third, 2)):
         steward = one(me)
-        assert look(steward, None, members, 0) == (STANDBY if place == 1 else IDLE)
+        assert look(steward, None, members, 0) == STANDBY
         assert look(steward, None, members, place * PATIENCE_NS - 1).role is not Role.OWNER
         assert look(steward, None, members, place * PATIENCE_NS) == Duty(Role.OWNER)
+
+
+def test_a_cold_worker_leaves_what_is_free_to_a_warm_one_for_a_moment() -> None:
+    first, second, _ = trio()
+    members, steward = {first, second}, one(first)
+    assert look(steward, None, members, 0, is_warm=False) == STANDBY
+    assert look(steward, None, members, COLD_NS - 1, is_warm=False) == STANDBY
+    assert look(steward, None, members, COLD_NS, is_warm=False) == Duty(Role.OWNER)
+    assert PATIENCE_NS < COLD_NS
+    assert look(one(first), None, {first}, 0, is_warm=False) == Duty(Role.OWNER)
 
 
 def test_a_shard_whose_owner_leaves_is_taken_from_it() -> None:
