@@ -47,11 +47,9 @@ soak: install  ## 54 books at 1,000 frames/s: memory and file descriptors must s
 	@$(BIN)/python -m tests.chaos.soak --minutes $(or $(MINUTES),10)
 
 ATHERIS = build/atheris/.tried
-fuzz: export PYTHONPATH = $(CURDIR):$(firstword $(wildcard $(CURDIR)/build/atheris/lib/python3*/site-packages))
-
 # Coverage-guided where the fuzzer has a wheel for this Python, by outcomes alone where not; the first line says which.
 fuzz: install $(ATHERIS)  ## millions of odd inputs for every decoder, codec and book (MINUTES=5 SEED=n TARGETS='a b')
-	@$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),5) $(if $(SEED),--seed $(SEED)) $(TARGETS:%=--target %)
+	@PYTHONPATH=$$(echo "$$PWD"/build/atheris/lib/python3*/site-packages) $(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),5) $(if $(SEED),--seed $(SEED)) $(TARGETS:%=--target %)
 
 $(ATHERIS):
 	@mkdir -p $(@D)
