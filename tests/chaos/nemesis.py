@@ -154,7 +154,8 @@ class Nemesis:
         back = last_back(recorder.changes, told, opens, books, strike.began)
         since = strike.ended if kind.measured == "redis restart" and strike.ended else strike.began
         outcome = Outcome(kind.name, kind.measured, strike.venue, strike.began)
-        outcome.told = first_told(told, books, strike.began)
+        words = recorder.words if strike.venue else ()  # also of what is over before the next publication
+        outcome.told = first_told([*words, *told], books, strike.began)
         outcome.live = max(back - since, 0.0) if back is not None else 0.0
         outcome.stale = max((stale_for(recorder.changes, book, strike.began, now) for book in books), default=0.0)
         bound = BOUNDS.get(kind.measured)
@@ -196,6 +197,6 @@ class Nemesis:
         """Forget what is too old to matter."""
         oldest = monotonic() - HISTORY_S
         recorder = self.recorder
-        for kept in (recorder.changes, recorder.opens, recorder.out_opens, recorder.client.told):
+        for kept in (recorder.changes, recorder.words, recorder.opens, recorder.out_opens, recorder.client.told):
             while kept and kept[0][0] < oldest:
                 kept.popleft()

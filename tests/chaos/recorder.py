@@ -23,7 +23,7 @@ from tests.chaos.system import System
 from thalweg import keys
 from thalweg.cli.checks import Raw
 from thalweg.errors import RedisTrouble, WireError
-from thalweg.events import State
+from thalweg.events import Made, Open, Snapshot, State, Status
 from thalweg.publication import Publication, decode_publication
 from thalweg.read import last_id
 from thalweg.resp import pack
@@ -51,6 +51,9 @@ class Recorder:
         self.states: dict[Book, State] = {}
         self.changes: deque[tuple[float, Book, State]] = deque()
         """(monotonic instant, book, state) of each change that `out:` told."""
+        self.words: deque[tuple[float, str, str, str]] = deque()
+        """(monotonic instant, venue, instrument, what) of each status in `st:` that is not live, and of each whole book
+        that the venue was asked for."""
         self.opens: deque[tuple[float, Book]] = deque()
         self.out_opens: deque[tuple[float, str]] = deque()
         self.published: dict[str, float] = {}  # when an instrument's newest record was read
@@ -156,8 +159,13 @@ class Recorder:
 
     def _take_input(self, key: str, raw: Raw, now: float) -> None:
         check = self.inputs[key]
-        if check.take(raw, now) is not None and raw[0][1] == 1:
-            self.opens.append((now, (check.venue, check.instrument)))
+        event, book = check.take(raw, now), (check.venue, check.instrument)
+        if isinstance(event, Open):
+            self.opens.append((now, book))
+        elif isinstance(event, Status) and event.state is not State.LIVE:
+            self.words.append((now, *book, str(event.state)))
+        elif isinstance(event, Snapshot) and event.made is Made.VENUE:
+            self.words.append((now, *book, "asked for again"))
         self.ladders[check.instrument].depths[check.venue] = check.depth
 
     def _take_output(self, key: str, position: tuple[int, int], fields: list[bytes], now: float) -> None:

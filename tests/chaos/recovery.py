@@ -80,10 +80,12 @@ def stale_for(changes: Iterable[tuple[float, Book, State]], book: Book, since: f
 def first_told(told: Iterable[tuple[float, str, str, str]], books: Sequence[Book], since: float) -> float | None:
     """Give when a user was first told that one of these books, Redis or the aggregator is not live."""
     concerned = set(books)
-    for at, venue, name, state in told:
-        if at >= since and state != "live" and (venue == "sys" or (venue, name) in concerned):
-            return at - since
-    return None
+    found = (
+        at - since
+        for at, venue, name, state in told
+        if at >= since and state != "live" and (venue == "sys" or (venue, name) in concerned)
+    )
+    return min(found, default=None)
 
 
 def last_back(

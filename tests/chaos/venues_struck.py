@@ -70,7 +70,9 @@ def fall_silent(instrument: str) -> Callable[[Strike], Awaitable[None]]:
         await strike.last(1.0)
         await strike.began_at("silent_book")
         for _ in range(int(TOLD_S / 0.05)):
-            if strike.recorder.client.states.get(strike.books[0]) != "live":
+            if any(
+                at >= strike.began and (venue, name) == strike.books[0] for at, venue, name, _ in strike.recorder.words
+            ):
                 break
             await strike.last(0.05)
         strike.end()
