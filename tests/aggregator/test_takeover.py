@@ -38,6 +38,7 @@ def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "BEAT_S", 0.04)
     monkeypatch.setattr(sink, "TTL_S", 0.3)
     monkeypatch.setattr(lease, "PATIENCE_NS", 80_000_000)
+    monkeypatch.setattr(lease, "COLD_NS", 120_000_000)
     monkeypatch.setattr(lease, "STABLE_NS", 200_000_000)
 
 
