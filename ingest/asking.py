@@ -9,7 +9,7 @@ from thalweg.events import State
 
 SECOND = 1_000_000_000
 ANSWER_NS = 10 * SECOND  # a whole book that was asked for comes within this, or is asked for again
-PROBE_NS = 5 * SECOND  # the same, of a book that may only be quiet
+PROBE_NS = 4 * SECOND  # the same, of a book that may only be quiet
 QUIET_NS = 3 * SECOND // 2  # a book to be fetched waits this long for its first update, to have one to splice
 HASTE_NS = 2 * SECOND  # left to books that a refusal may be about
 SHORTEST_S = 0.2  # between two questions about one book
@@ -21,13 +21,13 @@ RECHECK_CAP_NS = 3600 * SECOND  # then after twice as long each time, up to an h
 class Asking:
     """The questions about one book; monotonic instants are `now`."""
 
-    __slots__ = ("_backoff", "_by_rest", "_due", "_given_up", "_refusals", "confirmed", "track", "waiting")
+    __slots__ = ("_backoff", "_by_rest", "_deafened", "_due", "_given_up", "_refusals", "confirmed", "track", "waiting")
 
     def __init__(self, track: Track, uniform: Uniform) -> None:
         """Nothing was asked yet; `confirmed` once the venue feeds the book, before which nothing is fetched."""
         self.track = track
         self.confirmed = True
-        self.waiting = self._by_rest = False
+        self.waiting = self._by_rest = self._deafened = False
         self._backoff = Backoff(1.0, 30.0, uniform)
         self._due = self._refusals = self._given_up = 0
 
@@ -35,13 +35,17 @@ class Asking:
         """A new connection asked for the book, or will fetch it once there is an update to splice."""
         self.track.set_state(State.SYNCING, "subscribing", ts_recv)
         self.track.wants_book, self.waiting, self._by_rest = True, not by_rest, by_rest
-        self.confirmed, self.track.deaf = not by_rest, False  # whatever was deaf was on the last connection
+        self.confirmed, self.track.deaf, self._deafened = (
+            not by_rest,
+            False,
+            False,
+        )  # whatever was deaf was on the last connection
         self._backoff.reset()  # reconnects have a backoff of their own
         self._due = now + ANSWER_NS
 
     def confirm(self, now: int, *, held: bool) -> None:
         """The venue feeds the book: it may be fetched, at once if there is an update to splice, else in a while."""
-        if self._by_rest and not self.waiting and not self._backoff.attempts:
+        if self._by_rest and not self.waiting and not self._backoff.attempts and (held or not self._deafened):
             self._due = min(self._due, now if held else now + QUIET_NS)
         self.confirmed = True
 
@@ -53,6 +57,7 @@ class Asking:
     def answered(self) -> None:
         """The book came and is live."""
         self.waiting, self._refusals, self._given_up, self._due = False, 0, 0, 0
+        self._deafened = False
         self._backoff.reset()
 
     @property
@@ -127,7 +132,8 @@ class Asking:
             track.lose("silent", ts_recv)  # not even the probe was answered
         if self.waiting:
             self._backoff.next_s()
-        if self._by_rest and (track.deaf or not self.confirmed):
+        self._deafened = self._deafened or (self._by_rest and track.deaf and not self._refusals)
+        if self._by_rest and (not self.confirmed or (self._deafened and not track.held)):
             self.confirmed, track.deaf = False, True  # a fetched book is worth nothing while nothing follows it
             self._backoff.reset()
         self.waiting, self._due = self.confirmed, now + (PROBE_NS if track.probing else ANSWER_NS)

@@ -9,7 +9,7 @@ from ingest.backoff import Uniform
 from ingest.tally import Tally
 from ingest.track import Track
 from ingest.venue import Venue
-from thalweg.events import Event
+from thalweg.events import Event, State
 from thalweg.instruments import Instrument
 
 
@@ -49,6 +49,17 @@ class Books:
     def tracks(self) -> list[Track]:
         """The tracks alone."""
         return [asking.track for asking in self._made.values()]
+
+    @property
+    def expected(self) -> int:
+        """How many of them the venue is to be heard of: those that it has."""
+        return sum(track.state is not State.DELISTED for track in self.tracks)
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether none is live and one was asked for."""
+        live = any(track.state is State.LIVE for track in self.tracks)
+        return not live and any(asking.waiting for asking in self)
 
     def find(self, symbol: str) -> Asking | None:
         """Give the book of a symbol; one that the listings have newly made gets its track."""

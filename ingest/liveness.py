@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections import deque
 
-from ingest.cadence import Cadence
+from ingest.cadence import FLOOR_NS, Cadence
 from ingest.venue import Keepalive
 
 SECOND = 1_000_000_000
 ANSWERLESS_NS = 15 * SECOND  # of a socket that was asked for books and has none that is live
 WORDLESS_NS = 4_800_000_000  # of all busy books together; books that fall silent are told before that
+ALONE_NS = 8_200_000_000  # of the only book, which was asked about after 4 s and had as long to answer
+ASKING_NS = 6 * SECOND  # for the answer about a book that is thought too quiet
+RENEWAL_NS = 4 * SECOND  # for a subscription that was made again to bring news
 BAD_FRAMES_MAX = 20  # a minute; more cost the connection
 BAD_WINDOW_NS = 60 * SECOND
 
@@ -23,7 +26,7 @@ class Liveness:
 
     __slots__ = (
         *("_bad", "_cadence", "_frame_at", "_keepalive", "_max_age_s", "_opened_at", "_ping_at", "_told_at"),
-        "heard",
+        *("_withheld_at", "heard"),
     )
 
     def __init__(self, keepalive: Keepalive, max_age_s: float | None) -> None:
@@ -32,6 +35,7 @@ class Liveness:
         self._frame_at = self._ping_at = self._opened_at = self._told_at = 0
         self._bad: deque[int] = deque(maxlen=BAD_FRAMES_MAX)
         self._cadence = Cadence()
+        self._withheld_at: int | None = None
         self.heard = False
 
     def opened(self, now: int) -> None:
@@ -39,20 +43,30 @@ class Liveness:
         self._frame_at = self._ping_at = self._opened_at = self._told_at = now
         self._bad.clear()
         self._cadence.pause()
-        self.heard = False
+        self._withheld_at, self.heard = None, False
 
     def frame(self, now: int) -> None:
         """Note a frame, whatever it holds."""
         self._frame_at, self.heard = now, True
 
-    def told(self, now: int) -> None:
-        """Note a frame that told something of books or trades."""
-        self._told_at = now
-        self._cadence.beat(now)
+    def told(self, now: int, *, news: bool) -> None:
+        """Note news of books or trades; or, if it is no `news`, a whole book."""
+        self._told_at, self._withheld_at = now, None if news else self._withheld_at
+        self._cadence.beat(now, news=news)
 
     def asked(self, now: int) -> None:
         """Note a question about a book after which there was none: it has its time."""
         self._told_at = now
+
+    def probed(self, now: int, *, quiet: bool) -> None:
+        """Note what another way told of a silent book: that it is quiet, or that the venue kept news of it from us.
+
+        In the latter case its subscription is lost, or all of them.
+        """
+        if quiet:
+            self._cadence.beat(now, news=False)
+        elif self._withheld_at is None:
+            self._withheld_at = now
 
     def too_bad(self, now: int) -> bool:
         """Note a bad frame and say whether it is one too many."""
@@ -62,17 +76,24 @@ class Liveness:
     def why_close(self, now: int, books: int, *, asked: bool) -> str | None:
         """Give why the connection is to end: silence or old age.
 
-        One book's silence may be no more than quiet; not so if none is live and it was `asked` for one.
+        `books` is how many are to be heard of; `asked` if none of them is live and one was asked for.
         """
         if now - self._frame_at > self._keepalive.silence_s * SECOND:
             return "socket silent"
-        if books > 1 and self._cadence.late(now, WORDLESS_NS):
+        if books and self._wordless(now, WORDLESS_NS if books > 1 else ALONE_NS):
             return "nothing but heartbeats"
         if asked and now - self._told_at > ANSWERLESS_NS:
             return "no answer"
         if self._max_age_s and now - self._opened_at > self._max_age_s * SECOND:
             return "planned rotation"
         return None
+
+    def _wordless(self, now: int, busy_ns: int) -> bool:
+        """Tell whether nothing was told for too long; who is not busy is asked about first, book by book."""
+        if self._withheld_at is not None and now - self._withheld_at > RENEWAL_NS:
+            return True
+        usual = self._cadence.patience_ns
+        return self._cadence.silence_ns(now) > (busy_ns if usual <= FLOOR_NS else usual + ASKING_NS)
 
     def ping(self, now: int) -> str | None:
         """Give the venue's ping when it is due."""

@@ -127,7 +127,7 @@ class Session:
             for message in decoded.messages:
                 self._dispatch(message, ts_recv, now)
         if self._effects.whole or self._effects.moved:
-            self._liveness.told(now)
+            self._liveness.told(now, news=self._effects.moved)
         return self._take()
 
     def book_fetched(self, symbol: str, body: bytes, ts_recv: int, now: int) -> Effects:
@@ -143,9 +143,12 @@ class Session:
             self._tally.bad_frames += 1
             asking.postpone(now)
             return self._take()
+        probing = asking.track.probing
         self._book(update, ts_recv, now, fetched=True)
         if asking.track.wants_book:
             asking.postpone(now)
+        if probing and not asking.track.probing:
+            self._liveness.probed(now, quiet=asking.track.state is State.LIVE)
         return self._take()
 
     def fetch_failed(self, symbol: str, after_s: float | None, ts_recv: int, now: int, reason: str = "") -> Effects:
@@ -176,8 +179,7 @@ class Session:
     def tick(self, ts_recv: int, now: int) -> Effects:
         """Let time pass; call a few times a second."""
         if self._open:
-            asked = any(asking.waiting for asking in self._books) and not self._any(State.LIVE)
-            if reason := self._liveness.why_close(now, len(self._books), asked=asked):
+            if reason := self._liveness.why_close(now, self._books.expected, asked=self._books.unanswered):
                 self._close(reason)
             if ping := self._liveness.ping(now):
                 self._effects.send.append(ping)
@@ -191,9 +193,6 @@ class Session:
         for track in self._rota.due(self.tracks, now):
             track.periodic(ts_recv)
         return self._take()
-
-    def _any(self, state: State) -> bool:
-        return any(track.state is state for track in self.tracks)
 
     def _drop(self, messages: list[Message]) -> None:
         """Count the events of a frame that came again."""

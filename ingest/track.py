@@ -99,7 +99,7 @@ class Track:
         behind = mine is not None and update.last is not None and update.last < mine
         self._behind = self._behind + 1 if behind else 0
         if update.last == mine:
-            self._awake(ts_recv, now)
+            self._awake(ts_recv, now, news=False)
         elif not behind or self._behind >= BEHIND_MAX:
             self.deaf = True
             self.lose("silent", ts_recv)
@@ -133,7 +133,7 @@ class Track:
             self._tally.dropped["refused"] += 1
             return
         self._position = (update.first, update.last, update.ts_event)
-        self._awake(ts_recv, now)
+        self._awake(ts_recv, now, news=not update.whole)
         if update.whole:
             self._go_live(ts_recv)
         else:
@@ -256,9 +256,9 @@ class Track:
             self.probing = self.wants_book = True
             self._flag_late(ts_recv)
 
-    def _awake(self, ts_recv: int, now: int) -> None:
+    def _awake(self, ts_recv: int, now: int, *, news: bool) -> None:
         """Note a sign of life of the book."""
-        self._cadence.beat(now)
+        self._cadence.beat(now, news=news)
         if self.probing:
             self.probing = self.wants_book = False
             self._flag_late(ts_recv)

@@ -62,3 +62,21 @@ def test_a_long_silence_is_forgotten_after_a_while() -> None:
         now += SECOND // 10
         cadence.beat(now)
     assert cadence.late(now + FLOOR_NS + 1)
+
+
+def test_a_few_quick_updates_at_the_start_are_no_habit() -> None:
+    cadence = Cadence()
+    for k in range(9):
+        cadence.beat(k * SECOND // 10)
+    assert not cadence.late(50 * SECOND)
+    assert cadence.late(62 * SECOND)
+
+
+def test_what_is_no_news_teaches_patience_and_never_haste() -> None:
+    cadence, last = learned(SECOND)
+    for k in range(50):
+        cadence.beat(last + k * SECOND // 100, news=False)
+    last += 49 * SECOND // 100
+    assert not cadence.late(last + 19 * SECOND)
+    cadence.beat(last + 19 * SECOND, news=False)
+    assert not cadence.late(last + 19 * SECOND + 37 * SECOND)

@@ -46,6 +46,42 @@ def test_a_socket_of_quiet_books_is_left_alone() -> None:
     assert len(desk.closed) == closed == 0
 
 
+def test_a_socket_of_the_thinnest_books_is_never_closed_while_they_answer() -> None:
+    desk = Desk(instruments=(BTC, ETH))
+    desk.connect()
+    desk.frame(whole(1), whole(1, symbol="ETH"))
+    answered = 0
+    for _ in range(300):
+        beats(desk, 1)
+        for text in desk.sent[answered:]:
+            if text.startswith("resubscribe"):
+                desk.frame(whole(1, symbol=text.split()[1]))
+        answered = len(desk.sent)
+    assert desk.closed == []
+    assert desk.tally.gaps == 0
+
+
+def test_the_only_book_of_a_socket_is_asked_about_before_the_socket_is_given_up() -> None:
+    desk = Desk()
+    desk.connect()
+    desk.frame(whole(1))
+    for k in range(2, 62):
+        desk.wait(0.1)
+        desk.frame(delta(k, k, bids=[[100, k]]))
+    beats(desk, 6)
+    assert (desk.sent[-1], desk.closed) == ("resubscribe BTC", [])
+    beats(desk, 3)
+    assert desk.closed[0] == "nothing but heartbeats"
+
+
+def test_a_connection_without_a_book_that_the_venue_has_is_kept() -> None:
+    desk = Desk()
+    desk.connect()
+    desk.do(desk.session.unlisted("BTC", desk.now, desk.now))
+    beats(desk, 14)
+    assert desk.closed == []
+
+
 def test_one_book_s_silence_is_its_own_matter() -> None:
     desk = Desk(instruments=(BTC, ETH))
     busy(desk)

@@ -56,6 +56,19 @@ def test_a_fetched_probe_tells_quiet_from_deaf() -> None:
     assert len(desk.fetched) == fetched + 1
 
 
+def test_a_book_kept_from_us_is_not_fetched_before_something_follows_it_and_the_socket_is_given_up() -> None:
+    desk = live(Desk(BY_REST))
+    busy(desk)
+    alive(desk, 5)
+    fetched = len(desk.fetched)
+    desk.answer(whole(60))
+    desk.wait(0.1)
+    desk.frame({"kind": "control", "sign": "ack", "symbols": ["BTC"]})
+    assert alive(desk, 4) == []
+    assert len(desk.fetched) == fetched
+    assert desk.closed[0] == "nothing but heartbeats"
+
+
 def test_a_probe_that_stays_behind_means_that_the_venue_counts_anew() -> None:
     desk = live(Desk(BY_REST))
     busy(desk)
@@ -90,7 +103,7 @@ def test_a_socket_that_answers_no_question_is_given_up() -> None:
     desk = live(Desk())
     busy(desk)
     alive(desk, 30)
-    assert desk.closed[:1] == ["no answer"]
+    assert desk.closed[:1] == ["nothing but heartbeats"]
 
 
 def test_a_socket_is_kept_while_its_book_is_only_thin() -> None:
