@@ -33,6 +33,7 @@ LOOK_NS = 200 * MILLISECOND
 SETTLE_S = 15  # at the start
 QUIET_S = 60  # at the end, without a fault
 RATE = 4.0  # frames a second, all books together
+UNSEEN = {"crossed"}  # a false level that trades soon pass by: without a checksum nothing tells that it is there
 TOO_RARE = {"delist", "maintenance", "max_age", "rest_418", "skew"}  # long; picked less often
 
 
@@ -207,7 +208,7 @@ class Scenario:
         kinds = [
             kind
             for kind in KINDS
-            if (dialect.spoil is not None or kind not in NEEDS_A_CHECKSUM)
+            if (dialect.spoil is not None or kind not in UNSEEN | NEEDS_A_CHECKSUM)
             and (dialect.rest_snapshots or kind not in NEEDS_REST)
             and (kind not in TOO_RARE or self.random.random() < 0.3)
         ]
