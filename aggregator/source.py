@@ -125,7 +125,7 @@ class HeadSource:
         self.heads: dict[str, int] = {}
 
     async def listen(self) -> None:
-        """Hear heartbeats until cancelled.
+        """Hear heartbeats until cancelled, or until there were none for so long that the connection is in doubt.
 
         Raises:
             RedisTrouble: the connection failed.
@@ -135,7 +135,9 @@ class HeadSource:
             await self._link.call(b"SUBSCRIBE", keys.HEARTBEAT)
             while True:
                 push = await self._link.next_push(DEAF_S)
-                if push is not None and push[0] == b"message":
+                if push is None:  # nobody publishes, or the connection is dead: a new one hears whatever there is
+                    return
+                if push[0] == b"message":
                     self.note(push[2])
         finally:
             await self._link.close()

@@ -69,7 +69,7 @@ def resume(
     stands = dict[str, Stand]()
     for name, tail in tails.items():
         seen = Tape()
-        seen.seed(tail.trades)
+        seen.seed(tail.trades, tail.since)
         stands[name] = Stand(tail.live, tail.sequence, seen, tail.position)
     return _splice(tracks, stands, kept, now, sequenced=sequenced)
 

@@ -25,13 +25,14 @@ class Tail:
     """What a stream ends with.
 
     `position` is its last entry, `live` whether a reader that has read it has a book to trust, `sequence` the venue's
-    sequence of that book; `trades` are the last ones, oldest first.
+    sequence of that book; `trades` are the last ones, oldest first; `since` is when the oldest entry read came.
     """
 
     position: Position | None = None
     live: bool = False
     sequence: int | None = None
     trades: list[Trade] = field(default_factory=list)
+    since: int | None = None
 
 
 def tail_of(venue: str, instrument: str, found: Iterable[tuple[bytes, list[bytes]]]) -> Tail:
@@ -47,6 +48,7 @@ def tail_of(venue: str, instrument: str, found: Iterable[tuple[bytes, list[bytes
             event = decode_entry(venue, instrument, dict(zip(flat[::2], flat[1::2], strict=True)))[0]
         except WireError:
             break
+        tail.since = event.ts_recv
         if isinstance(event, Trade):
             tail.trades.append(event)
         elif isinstance(event, Snapshot | Status) and not judged:
@@ -67,12 +69,22 @@ async def read_tails(
 ) -> dict[str, Tail]:
     """Read what the streams end with before an epoch, `count` entries at most.
 
+    Where the server does not know of a snapshot it has lost it, with all else: no book goes on from what was written
+    since, or who comes late would have none.
+
     Raises:
         RedisTrouble: the server does not answer, or refuses.
     """
     asked = [pack("XREVRANGE", keys.stream(name, venue), f"({epoch}-1", "-", "COUNT", count) for name in instruments]
-    replies = zip(instruments, await link.run(asked), strict=True)
-    return {name: tail_of(venue, name, checked(reply)) for name, reply in replies}
+    asked += [pack("HGET", keys.status(name, venue), "snap_id") for name in instruments]
+    replies = [checked(reply) for reply in await link.run(asked)]
+    tails = {}
+    for name, found, joinable in zip(instruments, replies[: len(asked) // 2], replies[len(asked) // 2 :], strict=True):
+        tails[name] = tail = tail_of(venue, name, found)
+        tail.live = tail.live and joinable is not None
+        if len(found) < count:  # this is all there is: what is not in it was never written
+            tail.since = None
+    return tails
 
 
 async def highest_epoch(link: RedisLink, venue: str, instruments: Sequence[str]) -> int:

@@ -43,8 +43,9 @@ class Tape:
         """Whether an id is among the recent ones."""
         return name in self._recent
 
-    def seed(self, trades: Iterable[Trade]) -> None:
-        """Learn what the stream has already, oldest first: another worker wrote it."""
+    def seed(self, trades: Iterable[Trade], since: int | None = None) -> None:
+        """Learn what the stream has already, oldest first: another worker wrote it, and all that was before `since`."""
+        self._later(since)
         for trade in trades:
             self._remember(trade.id)
             if trade.id.isdigit():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from aggregator import source
 from aggregator.checkpoint import Checkpoint
 from aggregator.source import End, HeadSource
 from thalweg.transport import RedisLink
@@ -35,3 +38,13 @@ def test_heads_only_rise_and_garbage_is_passed_over() -> None:
         heard.note(text)
 
     assert heard.heads == {"A": 5, "B": 2}
+
+
+@pytest.mark.anyio
+async def test_a_connection_that_brings_no_heartbeat_is_given_up(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "DEAF_S", 0.05)
+
+    async with asyncio.timeout(5):
+        await HeadSource(RedisLink(redis_url, "heads")).listen()
