@@ -141,4 +141,5 @@ def service_environ(redis_url: str, settings: Mapping[str, str], root: Path | No
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("THALWEG_")}
     root = root or Path(__file__).parents[2]
-    return kept | {"REDIS_URL": redis_url, "PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1"} | dict(settings)
+    ours = {"REDIS_URL": redis_url, "PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1"}
+    return kept | ours | {"PYTHONSAFEPATH": "1"} | dict(settings)  # else the folder we run in comes before `root`

@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,10 +41,17 @@ class Result:
     log: dict[str, str] = field(default_factory=dict)
 
 
-async def run(shape: Shape, seconds: float, only: str = "", keep: Path | None = None) -> Result:
+async def run(
+    shape: Shape,
+    seconds: float,
+    only: str = "",
+    keep: Path | None = None,
+    play: Callable[[Nemesis], Awaitable[None]] | None = None,
+) -> Result:
     """Run for so many seconds from the start of the processes; `only` is a part of the names of kinds to do.
 
-    `keep` is a folder for logs; without it they go with the run, but for their ends in the result.
+    `keep` is a folder for logs; without it they go with the run, but for their ends in the result. `play` is what is
+    done once all is live, instead of what the nemesis chooses.
     """
     began = monotonic()
     result = Result(shape)
@@ -63,7 +71,7 @@ async def run(shape: Shape, seconds: float, only: str = "", keep: Path | None = 
                 result.tally.say("I7", "not all books became live at the start")
             else:
                 say(f"{result.version}: {len(shape.books)} books are live, {monotonic() - began:.1f} s after the start")
-                await nemesis.run(seconds - (monotonic() - began))
+                await (play(nemesis) if play else nemesis.run(seconds - (monotonic() - began)))
                 await _finish(system, recorder, result)
         finally:
             if watching is not None:
@@ -93,7 +101,8 @@ async def _finish(system: System, recorder: Recorder, result: Result) -> None:
 
 async def _verify(system: System, result: Result) -> None:
     """Let `thalweg verify` check what is kept; in a process of its own, since our proxies must not wait for it."""
-    environ = system.ingest[0].environ | {"REDIS_URL": system.server.url}
+    ours = str(Path(__file__).parents[2])  # the judge is the sound one, whatever build runs
+    environ = system.ingest[0].environ | {"REDIS_URL": system.server.url, "PYTHONPATH": ours}
     command = [sys.executable, "-c", "from thalweg.cli import main; main()", "verify", "--json"]
     process = await asyncio.create_subprocess_exec(*command, env=environ, stdout=PIPE, stderr=DEVNULL)
     try:
