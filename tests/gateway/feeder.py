@@ -35,12 +35,13 @@ def units(text: str) -> int:
 
 
 class Feeder:
-    """Publishes one instrument's key records and beats like an aggregator while it is entered."""
+    """Publishes one instrument's key records and beats like an aggregator of it and `others` while it is entered."""
 
-    def __init__(self, url: str, instrument: str, venues: Sequence[str]) -> None:
+    def __init__(self, url: str, instrument: str, venues: Sequence[str], others: Sequence[str] = ()) -> None:
         self.instrument, self.venues = instrument, list(venues)
         self.lines = {venue: VenueLine(venue, State.LIVE, 0, 1, since=time.time_ns()) for venue in venues}
         self.books: dict[str, tuple[Side, Side]] = {venue: ({}, {}) for venue in venues}
+        self._heads = dict.fromkeys(others, 0)
         self._redis = redis.Redis.from_url(url)
         self._seq = 0
         self._traded = 0
@@ -63,7 +64,8 @@ class Feeder:
         while not self._stopped.wait(BEAT_S):
             if self._seq and time.monotonic() - self._published_at > QUIET_S:
                 self.publish()
-            self._redis.publish(HEARTBEAT, json.dumps({"heads": {self.instrument: self._seq}, "trouble": None}))
+            heads = self._heads | {self.instrument: self._seq}
+            self._redis.publish(HEARTBEAT, json.dumps({"heads": heads, "trouble": None}))
 
     def judge(self, venue: str, state: State, reason: str) -> None:
         line = self.lines[venue]

@@ -22,7 +22,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-INSTRUMENT = "BTC-USDT"
+INSTRUMENT, OTHER = "BTC-USDT", "ETH-USD"
 VENUES = ("binance", "bybit", "kraken", "coinbase")
 WAIT_MS = 15_000
 LIVE = "#matrix td.book[data-state=live]"
@@ -42,7 +42,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 def gateway(redis_server: str) -> Iterator[GatewayProcess]:
     with redis.Redis.from_url(redis_server) as client:
         client.flushall()
-    process = GatewayProcess(redis_server, [INSTRUMENT, "ETH-USD"])
+    process = GatewayProcess(redis_server, [INSTRUMENT, OTHER])
     process.start()
     yield process
     process.stop()
@@ -50,7 +50,7 @@ def gateway(redis_server: str) -> Iterator[GatewayProcess]:
 
 @pytest.fixture(scope="module")
 def feeding(redis_server: str, gateway: GatewayProcess) -> Iterator[Feeder]:
-    with Feeder(redis_server, INSTRUMENT, VENUES) as feeder:
+    with Feeder(redis_server, INSTRUMENT, VENUES, [OTHER]) as feeder:
         yield feeder
 
 
