@@ -13,6 +13,7 @@ from thalweg.cli.children import Guardian
 from thalweg.cli.embedded import find_server, free_port, start_server, stop_server
 from thalweg.errors import SettingsError
 
+MAXMEMORY = "1gb"  # as the embedded server is started; some tests leave it at another value
 MARKED_BY_FIXTURE = {"redis_server": "integration", "chromium": "browser"}
 
 
@@ -48,8 +49,9 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def redis_url(redis_server: str) -> str:
-    """The server's URL, after all its keys and functions have been removed."""
+    """The server's URL, after all its keys and functions have been removed, with the memory it was started with."""
     with redis.Redis.from_url(redis_server) as client:
+        client.config_set("maxmemory", MAXMEMORY)
         client.flushall()
         client.function_flush()
     return redis_server

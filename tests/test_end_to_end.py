@@ -134,7 +134,7 @@ def test_faults_are_marked_and_mended(tmp_path: Path) -> None:
     faults = (f'[[fault]]\nat = {at}.0\nkind = "{kind}"\nvenue = "{venue}"\n' for at, (venue, kind) in enumerate(KINDS))
     script.write_text(FAULTS + "\n".join(faults))
     run = run_demo(
-        tmp_path, "--faults", str(script), "--rate", "400", "--instruments", "BTC-USDT,ETH-USDT", "--seconds", "20"
+        tmp_path, "--faults", str(script), "--rate", "400", "--instruments", "BTC-USDT,ETH-USDT", "--seconds", "26"
     )
     assert run.code == 0, run.errors[-4000:]
     found = run.summary["faults"]
