@@ -9,14 +9,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 300
-BY_THE_CLOCK = int(time.time())
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -25,7 +23,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_whatever_goes_wrong_no_reader_is_told_a_wrong_book() -> None:
-    seeds = [part for seed in (8, 12, BY_THE_CLOCK) for part in ("--seed", str(seed))]
+    seeds = [part for seed in (8, 12, 82) for part in ("--seed", str(seed))]
     done = run(*seeds, "--minutes", "2")
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
     print(done.stdout)
