@@ -113,8 +113,11 @@ async def _verify(system: System, result: Result) -> None:
         return
     for name in ("entries", "publications"):
         result.tally.saw(f"{name} verified offline", found[name])
+    excused = bool(result.tally.looked.get("times the server had lost data"))
     for sentence in found["violations"]:
-        result.tally.say("verify", sentence)
+        # What the server lost shows as a hole before the next epoch: sequences are not used twice. I5 judges the rest.
+        if not (excused and sentence.startswith("out:") and " are missing before " in sentence):
+            result.tally.say("verify", sentence)
 
 
 def _look_at_ends(system: System, bad: list[str], result: Result) -> None:
