@@ -70,7 +70,7 @@ class Proxy:
 
     def set(self, **changes: object) -> None:
         """Change the weather."""
-        self.weather = replace(self.weather, **changes)  # type: ignore[arg-type]
+        self.weather = replace(self.weather, **changes)  # type: ignore[arg-type]  # names and types are the callers'
         self._changed.set()
         self._changed = asyncio.Event()
 

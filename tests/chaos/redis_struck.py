@@ -70,11 +70,11 @@ async def fail_over(strike: Strike) -> None:
     strike.books, strike.reopened = system.shape.books, True
     await _in_sync(new.admin)
     new.admin.config_set("replica-priority", 1)
-    new.admin.execute_command("REPLICAOF", "127.0.0.1", "1")  # type: ignore[no-untyped-call]
+    new.admin.execute_command("REPLICAOF", "127.0.0.1", "1")  # type: ignore[no-untyped-call]  # redis-py
     await strike.last(TAIL_S)
     strike.begin()
     old.kill()
-    new.admin.execute_command("REPLICAOF", "NO", "ONE")  # type: ignore[no-untyped-call]
+    new.admin.execute_command("REPLICAOF", "NO", "ONE")  # type: ignore[no-untyped-call]  # redis-py
     system.server, system.spare = new, old
     strike.recorder.lose()
     system.lead_to(new)
@@ -169,9 +169,9 @@ async def read_only(strike: Strike) -> None:
     """Make it a replica of nobody for a while: every write is refused."""
     admin = strike.system.server.admin
     strike.begin()
-    admin.execute_command("REPLICAOF", "127.0.0.1", "1")  # type: ignore[no-untyped-call]
+    admin.execute_command("REPLICAOF", "127.0.0.1", "1")  # type: ignore[no-untyped-call]  # redis-py
     await strike.last(1.5)
-    admin.execute_command("REPLICAOF", "NO", "ONE")  # type: ignore[no-untyped-call]
+    admin.execute_command("REPLICAOF", "NO", "ONE")  # type: ignore[no-untyped-call]  # redis-py
     strike.end()
 
 
@@ -179,9 +179,9 @@ async def forbid(strike: Strike) -> None:
     """Forbid the services to write for a while."""
     admin = strike.system.server.admin
     strike.begin()
-    admin.execute_command("ACL", "SETUSER", "default", "-@write", "-fcall", "-xadd")  # type: ignore[no-untyped-call]
+    admin.execute_command("ACL", "SETUSER", "default", "-@write", "-fcall", "-xadd")  # type: ignore[no-untyped-call]  # redis-py
     await strike.last(1.5)
-    admin.execute_command("ACL", "SETUSER", "default", "+@all")  # type: ignore[no-untyped-call]
+    admin.execute_command("ACL", "SETUSER", "default", "+@all")  # type: ignore[no-untyped-call]  # redis-py
     strike.end()
 
 
