@@ -76,6 +76,7 @@ class Recorder:
 
     def lose(self) -> None:
         """The server is about to lose data, or just has: nothing read from now on has to go on from what was."""
+        self.tally.saw("times the server had lost data")
         self._cursors = dict.fromkeys(self._cursors, (0, 0))  # a new one, so that a reading under way notices
         for check in self.inputs.values():
             check.lost()
@@ -119,7 +120,6 @@ class Recorder:
         names = list(self._cursors)
         replies = await link.run([pack("XINFO", "STREAM", key) for key in names], PATIENCE_S)
         if any(last_id(reply) < self._cursors[key] for key, reply in zip(names, replies, strict=True)):
-            self.tally.saw("times the server had lost data")
             self.lose()
 
     async def _look_for_what_was_read(self, link: RedisLink) -> None:
@@ -127,7 +127,6 @@ class Recorder:
         read = [(key, format_id(*at)) for key, at in self._cursors.items() if at != (0, 0)]
         replies = await link.run([pack("XRANGE", key, at, at) for key, at in read], PATIENCE_S) if read else []
         if not all(checked(reply) for reply in replies):
-            self.tally.saw("times the server had lost data")
             self.lose()
 
     async def _read(self, link: RedisLink) -> None:

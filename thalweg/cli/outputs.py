@@ -74,6 +74,7 @@ def check_publications(
             if isinstance(told, Lapped):
                 found.say(f"{key}: {told.first} to {told.last} are missing before {epoch}-{seq}")
                 views = None
+                inputs.covered.clear()  # what the missing ones took can't be known
         try:
             one = decode_publication(flat[1])
         except (WireError, IndexError) as error:
@@ -108,23 +109,44 @@ def _follow_runs(key: str, one: Publication, inputs: Inputs, found: Found) -> se
         venue = one.venues[index].name
         touched.add(index)
         before = inputs.covered.get(venue)
-        expected = before[1] + 1 if before and before[0] == epoch else 1
-        if before is not None and epoch < before[0]:
-            found.say(f"{key}: {one.seq} takes {venue} from {epoch}-{first}, after {before[0]}-{before[1]}")
-        elif before is not None and first != expected:
-            found.say(f"{key}: {one.seq} takes {venue} from {epoch}-{first}, but {epoch}-{expected} is next")
-        elif before is not None and (left := inputs.between(venue, before, (epoch, first))):
-            found.say(f"{key}: {one.seq} takes {venue} from {epoch}-{first}, but leaves out {left[0]}-{left[1]}")
         if before is None:  # what came earlier was in publications that are trimmed away
             inputs.advance(venue, epoch, first - 1)
+        wrong = _jump(before, (epoch, first), inputs, venue)
         inputs.covered[venue] = (epoch, last)
         oldest = inputs.first(venue)
         whole = whole and oldest is not None and oldest <= (epoch, first)
         trades += [(venue, trade.price, trade.size, trade.id) for trade in inputs.advance(venue, epoch, last)]
+        if wrong and not _excused(one, index, (epoch, first), before, inputs):
+            found.say(f"{key}: {one.seq} takes {venue} from {epoch}-{first}, {wrong}")
     told = [(one.venues[trade.venue].name, trade.price, trade.size, trade.id) for trade in one.trades]
     if whole and told != trades:
         found.say(f"{key}: {one.seq} has trades {told[:SHOWN_TRADES]}, its inputs have {trades[:SHOWN_TRADES]}")
     return touched
+
+
+def _jump(before: Position | None, at: Position, inputs: Inputs, venue: str) -> str:
+    """Say what is wrong with a run that begins at `at` after one that ended at `before`; nothing if it goes on."""
+    if before is None or at == (before[0], before[1] + 1):
+        return ""
+    if at[0] < before[0]:
+        return f"after {before[0]}-{before[1]}"
+    expected = (before[0], before[1] + 1) if at[0] == before[0] else (at[0], 1)
+    if at != expected:
+        return f"but {expected[0]}-{expected[1]} is next"
+    left = inputs.between(venue, before, at)
+    return f"but leaves out {left[0]}-{left[1]}" if left else ""
+
+
+def _excused(one: Publication, index: int, at: Position, before: Position | None, inputs: Inputs) -> bool:
+    """Whether entries were left out that nobody could read any more, and the record does not pass the book for whole.
+
+    The inputs must stand at the end of the run: a whole book that came in it makes good what was lost.
+    """
+    venue = one.venues[index].name
+    if before is None or at[0] < before[0] or inputs.between(venue, before, at):
+        return False
+    snapshot = inputs.replays[venue].snapshot
+    return one.venues[index].state is not State.LIVE or (snapshot is not None and snapshot >= at)
 
 
 def _compare(key: str, one: Publication, views: list[View], inputs: Inputs, touched: set[int], found: Found) -> None:
