@@ -85,6 +85,7 @@ class Worker:
         self._sequenced = venue.capability.detector == "sequence"
         self._connected = self._leaving = self._failed = False
         self._group: asyncio.TaskGroup | None = None
+        self._beating = asyncio.Lock()
         self.shards = {number: self._shard(number) for number in self._parts}
         self._switches = dict.fromkeys(self._parts, 0)
 
@@ -141,6 +142,10 @@ class Worker:
 
     async def _beat(self) -> None:
         """Beat once; without an answer all roles stay as they are."""
+        async with self._beating:  # the last beat of work may still be under way when we begin to leave
+            await self._beat_once()
+
+    async def _beat_once(self) -> None:
         venue, leaving = self._venue.name, int(self._leaving)
         names = [keys.workers(venue), *(keys.lease(venue, number) for number in self.shards)]
         beat = pack("FCALL", "thalweg_beat", len(names), *names, self.me, int(TTL_S * 1000), leaving)
