@@ -26,6 +26,7 @@ from thalweg.kernels import warm
 from thalweg.keys import OUT
 from thalweg.latency import Rings
 from thalweg.lease import BEAT_S, Role, Steward, view_of
+from thalweg.loop.service import watch
 from thalweg.service import write_report
 from thalweg.settings import Settings
 from thalweg.transport import RedisLink, checked
@@ -40,6 +41,12 @@ async def serve(settings: Settings) -> None:
     """Run the aggregator until cancelled; then drain and write the report."""
     warm()
     service = Aggregator(settings, SystemClock())
+    with watch(service.rings["loop"]):
+        await _work(settings, service)
+
+
+async def _work(settings: Settings, service: Aggregator) -> None:
+    """Run until cancelled, then stop in order and report."""
     async with asyncio.TaskGroup() as group:
         work = group.create_task(service.run())
         try:
@@ -66,7 +73,7 @@ class Aggregator:
             SettingsError: `REDIS_URL` is not one.
         """
         self.me = f"{os.getpid()}-{secrets.token_hex(4)}"  # random: whoever comes back is another one
-        self.rings = Rings("stream", "apply", "merge", "publish")
+        self.rings = Rings("stream", "apply", "merge", "publish", "loop")
         self._heard = HeadSource(RedisLink(settings.redis_url, "thalweg-aggregator-heads"))
         self.shards = {
             number: Shard(settings, part, number, self.me, clock, self.rings, self._heard.heads)

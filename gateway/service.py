@@ -22,6 +22,7 @@ from gateway.source import Source, now
 from gateway.transport import FanoutProtocol, say_farewell
 from thalweg.errors import SettingsError
 from thalweg.latency import Rings
+from thalweg.loop.service import watch
 from thalweg.service import write_report
 from thalweg.settings import Settings
 
@@ -45,7 +46,7 @@ async def serve(settings: Settings, listener: socket.socket | None = None) -> No
     """
     gateway = Gateway(settings)
     source = Source(settings.redis_url, gateway.hub)
-    rings = Rings("pubsub", "hold", "fanout", "total")
+    rings = Rings("pubsub", "hold", "fanout", "total", "loop")
     board = Board(settings, gateway.hub, rings)
     gateway.capabilities = board.capabilities
     listener = listener or _bind(settings.host, settings.port)
@@ -53,11 +54,12 @@ async def serve(settings: Settings, listener: socket.socket | None = None) -> No
     await server.startup(sockets=[listener])
     LOG.info("listening on http://%s:%d/", *listener.getsockname()[:2])
     try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(source.follow())
-            group.create_task(tick(gateway, rings))
-            group.create_task(board.run())
-            group.create_task(server.main_loop())
+        with watch(rings["loop"]):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(source.follow())
+                group.create_task(tick(gateway, rings))
+                group.create_task(board.run())
+                group.create_task(server.main_loop())
     finally:
         for session in list(gateway.sessions):
             say_farewell(session.outbox.wire, random.randint(*AWAY_MS))

@@ -31,6 +31,7 @@ from thalweg.events import State
 from thalweg.instruments import Instrument, shard_of
 from thalweg.latency import Rings
 from thalweg.lease import BEAT_S, TTL_S, Steward, view_of
+from thalweg.loop.service import watch
 from thalweg.resp import pack
 from thalweg.service import write_report
 from thalweg.settings import Settings
@@ -43,7 +44,7 @@ BEAT_TIMEOUT_S = 1.0  # a server that hangs for longer is told of within a secon
 LEAVE_S = 2.0  # for another worker to take over what this one leaves
 LEAVING_BEAT_S = 0.1
 AGE_SPREAD = 0.043  # an hour of 23.5
-HOPS = ("venue", "decode", "append", "engine", "engine_snapshot")
+HOPS = ("venue", "decode", "append", "engine", "engine_snapshot", "loop")
 LOG = logging.getLogger("thalweg.ingest")
 
 
@@ -60,7 +61,8 @@ async def serve(settings: Settings, name: str) -> None:
     kernels.warm()
     scan.warm()
     try:
-        await worker.run()
+        with watch(worker.rings["loop"]):
+            await worker.run()
     finally:
         write_report(settings.report, worker.report())
 
@@ -78,7 +80,7 @@ class Worker:
             f"{os.getpid()}-{secrets.token_hex(4)}"  # random: one that comes back must not pass for the one before
         )
         self._settings, self._venue, self._clock = settings, venue, clock
-        self._tally, self._rings, self._notices = Tally(), Rings(*HOPS), Notices()
+        self._tally, self.rings, self._notices = Tally(), Rings(*HOPS), Notices()
         self._outside, self._parts = Outside(settings, venue, clock), _parts(settings, venue)
         self._steward = Steward(self.me, venue.name, list(self._parts))
         self._link = RedisLink(settings.redis_url, f"thalweg-ingest-{venue.name}")
@@ -92,7 +94,7 @@ class Worker:
     def report(self) -> dict[str, object]:
         """Give the counters, for when the worker has stopped."""
         held = sum(shard.held for shard in self.shards.values())
-        return self._tally.report(self._venue.name, held) | {"samples": self._rings.samples()}
+        return self._tally.report(self._venue.name, held) | {"samples": self.rings.samples()}
 
     async def run(self) -> None:
         """Work until cancelled, then hand over and stop."""
@@ -187,12 +189,12 @@ class Worker:
                 await self._link.call("FCALL", "thalweg_release", 1, keys.lease(self._venue.name, number), self.me)
 
     def _shard(self, number: int) -> Shard:
-        sink = Sink(self._settings, self._venue, number, self.me, self._tally, self._rings, self._clock)
+        sink = Sink(self._settings, self._venue, number, self.me, self._tally, self.rings, self._clock)
         return Shard(sink, self._clock, self._tally, partial(self._draw, number), sequenced=self._sequenced)
 
     def _draw(self, number: int, shard: Shard) -> Line:
         """Make a session and start a connection for it."""
-        settings, venue, rings, clock = self._settings, self._venue, self._rings, self._clock
+        settings, venue, rings, clock = self._settings, self._venue, self.rings, self._clock
         session = Session(venue, self._parts[number], self._tally, random.random, int(settings.snapshot_s * 1e9))
         line = Line(session, self._tally, books=self._sequenced, age_ns=self._age_ns())
         put = partial(shard.put, line)
@@ -233,7 +235,7 @@ class Worker:
             if not next(iter(self.shards.values())).sink.owning:
                 continue
             now = self._clock.monotonic_ns()
-            summary = {"ts": self._clock.wall_ns(), "service": service, "hops": self._rings.summaries(now)}
+            summary = {"ts": self._clock.wall_ns(), "service": service, "hops": self.rings.summaries(now)}
             try:
                 if not connected:
                     await link.connect()

@@ -111,7 +111,7 @@ class TestDemo:
 
     def test_every_hop_was_measured(self, demo: Finished) -> None:
         inside = {"venue", "decode", "append", "stream", "apply", "merge", "publish", "pubsub", "hold", "fanout"}
-        assert set(demo.summary["latency_us"]) == inside | {"total", "engine", "engine_snapshot"}
+        assert set(demo.summary["latency_us"]) == inside | {"total", "engine", "engine_snapshot", "loop"}
         assert all(
             set(hop) == {"count", "mean", "p50", "p95", "p99", "max"} for hop in demo.summary["latency_us"].values()
         )

@@ -56,6 +56,8 @@ HOPS: tuple[Hop, ...] = (
         "frame bytes in hand", "best bid and offer readable in ingest", _INSIDE),
     Hop("engine_snapshot", "The same for frames that hold a whole book.",
         "frame bytes in hand", "best bid and offer readable in ingest", _INSIDE),
+    Hop("loop", "An event is ready until the process's event loop comes to it: every 37 ms a kernel timer asks.",
+        "kernel timer expires", "event loop calls back", _INSIDE),
 )  # fmt: skip
 BY_NAME: Mapping[str, Hop] = {hop.name: hop for hop in HOPS}
 

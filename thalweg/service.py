@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -16,6 +15,7 @@ import orjson
 import uvloop
 
 from thalweg.errors import SettingsError, ThalwegError
+from thalweg.loop.service import settle, spin
 from thalweg.settings import Settings, load_settings
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
@@ -65,7 +65,7 @@ def run_service(
         return EXIT_USAGE
     set_up_logging(settings.log)
     try:
-        uvloop.run(_supervise(main(settings)))
+        uvloop.run(_supervise(main(settings), spinning=settings.busy_poll))
     except ExceptionGroup as group:
         return _explain(name, group)
     return 0
@@ -88,22 +88,18 @@ def _leaves(error: BaseException | None) -> list[BaseException]:
     return [error] if error else []
 
 
-async def _supervise(main: Coroutine[Any, Any, None]) -> None:
-    """Run `main` as a task that signals cancel; freeze what start-up left for the collector."""
+async def _supervise(main: Coroutine[Any, Any, None], *, spinning: bool) -> None:
+    """Run `main` as a task that signals cancel, without pauses by the collector, and without sleep if `spinning`."""
+    loop = asyncio.get_running_loop()
+    settle(loop)
+    if spinning:
+        spin(loop)
     async with (
         asyncio.TaskGroup() as group
     ):  # so that whatever fails comes as a group, and a cancelled task is no failure
         task = group.create_task(main)
-        loop = asyncio.get_running_loop()
         for one in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(one, task.cancel)
-        loop.call_later(5.0, _freeze)
-
-
-def _freeze() -> None:
-    """Keep the collector away from everything that lives as long as the process."""
-    gc.collect()
-    gc.freeze()
 
 
 def write_report(path: Path | None, report: Mapping[str, Any]) -> None:

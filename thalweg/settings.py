@@ -15,6 +15,7 @@
 | `THALWEG_HOST`, `THALWEG_PORT` | 127.0.0.1, 8080 | where the gateway listens |
 | `THALWEG_ORIGINS` | the page's own | comma-separated origins that may open a WebSocket |
 | `THALWEG_HOSTS` | localhost names | comma-separated Host names the gateway answers to |
+| `THALWEG_BUSY_POLL` | 0 | 1: event loops spin instead of sleeping, which takes one whole core a process |
 | `THALWEG_REPORT` | none | file for a service's counters when it stops |
 | `THALWEG_LOG` | `text` | `text` or `json` lines on stderr |
 """
@@ -49,6 +50,7 @@ class Settings:
     log: str = "text"
     egress: str = "local"
     max_age_s: float | None = None
+    busy_poll: bool = False
     endpoints: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def endpoint(self, venue: str, kind: str, default: str) -> str:
@@ -88,6 +90,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         hosts=tuple(_names(get(PREFIX + "HOSTS")) or ("127.0.0.1", "localhost", "[::1]")),
         report=Path(report) if report else None,
         max_age_s=_positive_or_none(environ, "MAX_AGE_S"),
+        busy_poll=bool(_whole(environ, "BUSY_POLL", 0, range(2))),
         log=log,
         egress=_egress(get(PREFIX + "EGRESS") or "local"),
         endpoints=_endpoints(environ),

@@ -160,6 +160,6 @@ async def test_the_latency_of_every_hop_is_published(client: redis.Redis, feeds:
 
     start()
     feeds[0].open()
-    await eventually(lambda: set(hops()) == {"stream", "apply", "merge", "publish"})
+    await eventually(lambda: set(hops()) == {"stream", "apply", "merge", "publish", "loop"})
 
     assert all(hop["count"] > 0 for hop in hops().values())

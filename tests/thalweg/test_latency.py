@@ -92,7 +92,7 @@ def test_the_window_reaches_back_to_the_call_before_the_oldest_sample_held(grown
 def test_every_hop_is_declared_once_with_both_ends_and_its_clock() -> None:
     assert [hop.name for hop in HOPS] == [
         *("venue", "decode", "append", "stream", "apply", "merge", "publish", "pubsub", "hold", "fanout"),
-        *("total", "engine", "engine_snapshot"),
+        *("total", "engine", "engine_snapshot", "loop"),
     ]
     assert list(BY_NAME.values()) == list(HOPS)
     assert all(hop.what.endswith(".") and hop.start and hop.end and hop.clock for hop in HOPS)

@@ -56,7 +56,7 @@ def command(
         options = Options(rate, seed, faults, tuple(_names(venues) or ()), seconds, rest_latency)
         await simulate(chosen, options, Address(host, port), _say)
 
-    settings = load_settings(os.environ)
+    settings = replace(load_settings(os.environ), busy_poll=False)  # nobody needs a fake venue to be in time
     sys.exit(run_service("simulator", main, replace(settings, log="json") if json_log else settings))
 
 

@@ -1,0 +1,1 @@
+"""What every process does with its event loop: no pauses by the collector, lag measured, spinning where told to."""
