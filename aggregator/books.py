@@ -13,7 +13,8 @@ The state follows the entries alone, since they are the authority:
 | a hole in n, an entry we can't read | kept, but not trusted until a snapshot | `stale` |
 
 The loss of an epoch's last entries can't be seen by n; the `open` entry that follows costs the book its trust anyway.
-On top of that a book whose ingest is not heard from is shown `connecting` (never heard) or `stale` (silent).
+On top of that a book whose ingest is not heard from is shown `connecting` (never heard) or `stale` (silent), and one
+whose stream we have not caught up with for a second is flagged `late`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import TypeAlias
 from aggregator.counters import Counters
 from thalweg.book import Book
 from thalweg.errors import WireError
-from thalweg.events import Delta, Event, Open, Snapshot, State, Status
+from thalweg.events import Delta, Event, Flag, Open, Snapshot, State, Status
 from thalweg.instruments import Instrument
 from thalweg.publication import VenueLine
 from thalweg.wire import Fields, decode_entry
@@ -41,6 +42,7 @@ UNKNOWN = "waits for a snapshot"
 SILENT = "ingest silent"
 UNHEARD = "ingest not heard yet"
 FIRST_SAID = 2  # n of the entry after `open`
+BEHIND_NS = 1_000_000_000  # of reading full rounds: what is shown is older than a reader would think
 REMARK_NS = 30_000_000_000  # how long a remark on a live book is shown
 
 
@@ -48,10 +50,12 @@ class VenueBook:
     """One instrument at one venue.
 
     `cursor` is the last entry read, `snapshot` the last one that held the whole book, `line` what the entries
-    say of the book. `heard` is whether its ingest gives signs of life; `None` before the first.
+    say of the book. `heard` is whether its ingest gives signs of life; `None` before the first. `late` is whether our
+    reading falls behind the stream.
     """
 
     __slots__ = (
+        "_behind_since",
         "_left_at",
         "_remarked_at",
         "_since_heard",
@@ -61,6 +65,7 @@ class VenueBook:
         "cursor",
         "heard",
         "instrument",
+        "late",
         "line",
         "snapshot",
     )
@@ -73,7 +78,9 @@ class VenueBook:
         self.cursor: Cursor = (0, 0)
         self.snapshot: Cursor | None = None
         self.heard: bool | None = None
+        self.late = False
         self._since_heard: int | None = None
+        self._behind_since: int | None = None
         self._remarked_at = 0
         self._left_at: Cursor | None = None
         self._trusted = False
@@ -91,6 +98,12 @@ class VenueBook:
             self.heard, self._since_heard = heard, now_ns
         return self._forget_remark(now_ns) or changed
 
+    def fall_behind(self, more: bool, now_ns: int) -> None:
+        """Note whether the stream had more than we took in one round, at a monotonic instant."""
+        since = self._behind_since if self._behind_since is not None else now_ns
+        self._behind_since = since if more else None
+        self.late = more and now_ns - since >= BEHIND_NS
+
     def _forget_remark(self, now_ns: int) -> bool:
         """Drop what was remarked on a live book a while ago, as that trades were lost; give whether there was any."""
         line = self.line
@@ -102,7 +115,7 @@ class VenueBook:
     def shown(self) -> VenueLine:
         """Give the line to publish."""
         if self.heard:
-            return self.line
+            return replace(self.line, flags=self.line.flags | Flag.LATE) if self.late else self.line
         state, reason = (State.CONNECTING, UNHEARD) if self.heard is None else (State.STALE, SILENT)
         return replace(self.line, state=state, reason=reason, since=self._since_heard)
 

@@ -155,6 +155,7 @@ class Owner:
         ts_read, now = self._clock.wall_ns(), self._clock.monotonic_ns()
         parts: dict[str, list[Part]] = {}
         for stream, entries in zip(streams, replies, strict=True):
+            stream.book.fall_behind(len(entries) == ROUND, now)
             if entries:
                 parts.setdefault(stream.ladder.instrument.name, []).append((stream.index, entries))
         news = self._hear(ts_read, now) if self._sweeping else set()

@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from aggregator.books import REMARK_NS, Cursor, VenueBook
+from aggregator.books import BEHIND_NS, REMARK_NS, Cursor, VenueBook
 from aggregator.counters import Counters
 from tests.aggregator.entries import a_delta, a_snapshot, a_status, a_trade, an_open, fields_of
-from thalweg.events import Event, Made, State
+from thalweg.events import Event, Flag, Made, State
 from thalweg.instruments import Instrument
 from thalweg.publication import VenueLine
 
@@ -181,6 +181,21 @@ def test_a_remark_on_a_live_book_is_shown_for_a_while() -> None:
     assert book.shown().reason == "2 trades lost"
     assert book.hear(True, remark.ts_recv + REMARK_NS)
     assert state(book) == (State.LIVE, "")
+
+
+def test_a_book_whose_stream_is_not_caught_up_with_for_long_is_late() -> None:
+    book = a_book()
+    told = []
+
+    for more, now in [(True, 0), (False, BEHIND_NS), (True, BEHIND_NS), (True, 2 * BEHIND_NS - 1)]:
+        book.fall_behind(more, now)
+        told.append(book.shown().flags)
+    book.fall_behind(True, 2 * BEHIND_NS)
+
+    assert told == [0, 0, 0, 0]
+    assert (book.shown().flags, book.shown().state, book.live) == (Flag.LATE, State.LIVE, True)
+    book.fall_behind(False, 2 * BEHIND_NS + 1)
+    assert book.shown().flags == 0
 
 
 def test_a_silent_book_goes_on_applying_deltas() -> None:
