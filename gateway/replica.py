@@ -21,7 +21,7 @@ from thalweg.instruments import Instrument
 from thalweg.ladder import LadderSide, Quote, best_quote, merge_side
 from thalweg.publication import Kind, Publication, Rows, Stamps, VenueLine
 
-TRADES_KEPT = 2000  # trades of one instrument; over ten times what the busiest second has brought
+TRADES_KEPT = 1000  # trades of one instrument; more than five times what the busiest second has brought
 UNSETTLED = 256  # records whose changes may wait until somebody looks; a key record comes that often
 
 

@@ -16,7 +16,7 @@ def names(value: object) -> list[str]:
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)  # more than all books have levels; sizes seldom come again
 def padded(value: int, decimals: int) -> str:
     """Write a number of units with exactly this many decimals (1 to 8), trailing zeros kept.
 
@@ -28,7 +28,7 @@ def padded(value: int, decimals: int) -> str:
     return f"{whole}.{rest:0{decimals}d}"
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)  # more than all books have levels; sizes seldom come again
 def trimmed(value: int) -> str:
     """Write a number of units in the shortest exact way: `0.5`, `62807`, `0`."""
     whole, rest = divmod(value, UNIT)
