@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from thalweg.instruments import Instruments
 
 DEPTHS = (10, 25, 50, 200)  # levels a side; few, so that clients share frames
-RATES_MS = (100, 250, 1000)  # at most one frame in this long
-TICK_MS = RATES_MS[0]
+RAW_MS = 0  # a frame for every batch of publications, as soon as it is here
+TICK_MS = 100
+RATES_MS = (RAW_MS, TICK_MS, 250, 1000)  # at most one frame in this long
 ANY_VENUE = "*"
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from gateway.channels import RATES_MS, TICK_MS, Channel, parse_channel
+from gateway.channels import RAW_MS, TICK_MS, Channel, parse_channel
 from gateway.notices import Metrics, MetricsTopic, Part, StatusTopic
 from gateway.outbox import Outbox
 from gateway.protocol import CHANNELS, Code, Subscribe
@@ -32,12 +32,12 @@ class Arrival:
 
 @dataclass(slots=True)
 class _Followed:
-    """A topic, at which rate it steps, in which of its periods it last did, and how many follow it."""
+    """A topic, at which rate it steps, in which of its periods it last did, and who follows it."""
 
     topic: Topic
     rate_ms: int
     stepped: int = -1
-    followers: int = 0
+    outboxes: dict[Outbox, None] = field(default_factory=dict)
 
 
 class Hub:
@@ -52,6 +52,7 @@ class Hub:
         self.arrivals: list[Arrival] = []
         self._followed: dict[tuple[str, int, int], _Followed] = {}
         self._keys: dict[Topic, tuple[str, int, int]] = {}
+        self._raw: dict[Topic, _Followed] = {}
         self._heard: dict[str, tuple[int, str]] = {}
         self._judge(Now(0, 0))
 
@@ -117,18 +118,20 @@ class Hub:
             elif len(outbox.subscriptions) >= CHANNELS:
                 errors[name] = Code.LIMIT
             else:
-                outbox.subscribe(name, self._follow(channel, request, now))
+                outbox.subscribe(name, self._follow(outbox, channel, request, now))
         return errors
 
-    def _follow(self, channel: Channel, request: Subscribe, now: Now) -> Topic:
+    def _follow(self, outbox: Outbox, channel: Channel, request: Subscribe, now: Now) -> Topic:
         depth = request.depth if channel.kind in ("book", "cbook") else 0
-        rate_ms = request.rate_ms if channel.instrument else RATES_MS[0]
+        rate_ms = request.rate_ms if channel.instrument else TICK_MS
         key = (channel.name, depth, rate_ms)
         followed = self._followed.get(key)
         if followed is None:
             followed = self._followed[key] = _Followed(self._topic(channel, depth, now), rate_ms)
             self._keys[followed.topic] = key
-        followed.followers += 1
+            if rate_ms == RAW_MS:
+                self._raw[followed.topic] = followed
+        followed.outboxes[outbox] = None
         return followed.topic
 
     def _topic(self, channel: Channel, depth: int, now: Now) -> Topic:
@@ -148,28 +151,47 @@ class Hub:
         errors = {}
         for name in names:
             if name in outbox.subscriptions:
-                self._release(outbox.unsubscribe(name))
+                self._release(outbox, outbox.unsubscribe(name))
             else:
                 errors[name] = Code.NOT_SUBSCRIBED
         return errors
 
-    def _release(self, topic: Topic) -> None:
+    def _release(self, outbox: Outbox, topic: Topic) -> None:
         key = self._keys[topic]
-        self._followed[key].followers -= 1
-        if not self._followed[key].followers:
+        outboxes = self._followed[key].outboxes
+        del outboxes[outbox]
+        if not outboxes:
             del self._followed[key], self._keys[topic]
+            self._raw.pop(topic, None)
 
     @property
     def following(self) -> int:
         """How many topics somebody follows."""
         return len(self._followed)
 
+    @property
+    def raw(self) -> bool:
+        """Whether anybody waits for every publication."""
+        return bool(self._raw)
+
+    def deliver(self, now: Now) -> None:
+        """Step the topics that wait for no tick, and write what they have to say to those who follow them."""
+        frames, outboxes = dict[Topic, Frame](), dict[Outbox, None]()
+        for topic, followed in self._raw.items():
+            frame = topic.advance(now)
+            if frame is not None:
+                frames[topic] = frame
+                outboxes |= followed.outboxes
+        joined = Joined(frames)
+        for outbox in outboxes:
+            outbox.flush(frames, joined, b"", now)
+
     def tick(self, number: int, now: Now) -> Mapping[Topic, Frame]:
-        """Step every topic that is due and give the frames of those that have something to say."""
+        """Step every topic that is due, the raw ones too, and give the frames of those that have something to say."""
         self.listen(now)
         frames = {}
         for followed in self._followed.values():
-            period = number * TICK_MS // followed.rate_ms
+            period = number * TICK_MS // (followed.rate_ms or TICK_MS)
             if period == followed.stepped:
                 continue
             followed.stepped = period

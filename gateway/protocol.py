@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from gateway.channels import DEPTHS, RATES_MS, quantise
+from gateway.channels import DEPTHS, RATES_MS, TICK_MS, quantise
 
 VERSION = 1
 SUBPROTOCOL = "thalweg.v1+json"
@@ -136,7 +136,7 @@ def _request(message: dict[str, Any]) -> Request:
     names = list(dict.fromkeys(names))
     if op == "unsubscribe":
         return Unsubscribe(identity, names)
-    depth, rate_ms = message.get("depth", DEPTHS[1]), message.get("rate_ms", RATES_MS[0])
+    depth, rate_ms = message.get("depth", DEPTHS[1]), message.get("rate_ms", TICK_MS)
     if not (_is_int(depth) and _is_int(rate_ms) and depth > 0 and rate_ms >= 0):
         return Refused(identity, Code.BAD_REQUEST, "depth and rate_ms must be whole numbers")
     return Subscribe(identity, names, quantise(depth, DEPTHS), quantise(rate_ms, RATES_MS))

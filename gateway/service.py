@@ -57,7 +57,8 @@ async def serve(settings: Settings, listener: socket.socket | None = None) -> No
         with watch(rings["loop"]):
             async with asyncio.TaskGroup() as group:
                 group.create_task(source.follow())
-                group.create_task(tick(gateway, rings))
+                group.create_task(tick(gateway, rings, writing := asyncio.Lock()))
+                group.create_task(deliver(gateway, source.news, writing))
                 group.create_task(board.run())
                 group.create_task(server.main_loop())
     finally:
@@ -109,8 +110,11 @@ def _server(gateway: Gateway) -> uvicorn.Server:
     return server
 
 
-async def tick(gateway: Gateway, rings: Rings) -> None:
-    """Step the topics and write to every client each 100 ms, for ever; a tick that comes late is not made up for."""
+async def tick(gateway: Gateway, rings: Rings, writing: asyncio.Lock) -> None:
+    """Step the topics and write to every client each 100 ms, for ever; a tick that comes late is not made up for.
+
+    `writing` is held until all clients have this tick's frames: none may get a later one before.
+    """
     start = time.monotonic()
     beats = 0
     while True:
@@ -118,16 +122,26 @@ async def tick(gateway: Gateway, rings: Rings) -> None:
         await asyncio.sleep(start + number * TICK_S - time.monotonic())
         at = now()
         arrivals, gateway.hub.arrivals = gateway.hub.arrivals, []
-        joined = Joined(frames := gateway.hub.tick(number, at))
         text = b""
         if number // TICKS_PER_HEARTBEAT > beats:
             beats = number // TICKS_PER_HEARTBEAT
             text = heartbeat(beats, at.micros)
-        for count, session in enumerate(list(gateway.sessions), 1):
-            session.flush(frames, joined, text, at)
-            if count % SESSIONS_AT_ONCE == 0:
-                await asyncio.sleep(0)
+        async with writing:
+            joined = Joined(frames := gateway.hub.tick(number, at))
+            for count, session in enumerate(list(gateway.sessions), 1):
+                session.flush(frames, joined, text, at)
+                if count % SESSIONS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
         sample(rings, arrivals, at.wall, time.time_ns())
+
+
+async def deliver(gateway: Gateway, news: asyncio.Event, writing: asyncio.Lock) -> None:
+    """Write to those who asked for the raw rate whenever publications have come, for ever: all that waited at once."""
+    while True:
+        await news.wait()
+        news.clear()
+        async with writing:
+            gateway.hub.deliver(now())
 
 
 def sample(rings: Rings, arrivals: Sequence[Arrival], ts_tick: int, ts_done: int) -> None:

@@ -45,12 +45,13 @@ class Source:
     """Keeps a hub's replicas up to date, for ever."""
 
     def __init__(self, url: str, hub: Hub) -> None:
-        """Prepare the connections.
+        """Prepare the connections; `news` is set when somebody waits for what came.
 
         Raises:
             SettingsError: the URL is not one.
         """
         self._hub = hub
+        self.news = asyncio.Event()
         self._pushed = RedisLink(url, "thalweg-gateway-push")
         self._fetched = RedisLink(url, "thalweg-gateway-fetch")
         self._pinged = RedisLink(url, "thalweg-gateway-ping")
@@ -137,6 +138,8 @@ class Source:
                 await self._take(replicas[channel], data)
             elif kind == b"message":
                 await self._heartbeat(data)
+            if self._hub.raw:
+                self.news.set()
             taken += 1
             if taken % YIELD_EVERY == 0:
                 await asyncio.sleep(0)

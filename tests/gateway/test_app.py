@@ -43,7 +43,7 @@ class Site:
     @asynccontextmanager
     async def _ticking(self, app: Starlette) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as group:
-            ticking = group.create_task(tick(self.gateway, Rings("pubsub", "hold", "fanout", "total")))
+            ticking = group.create_task(tick(self.gateway, Rings("pubsub", "hold", "fanout", "total"), asyncio.Lock()))
             yield
             ticking.cancel()
 

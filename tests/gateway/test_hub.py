@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from gateway.channels import Channel
@@ -8,7 +10,7 @@ from gateway.topic import Frame, Now, Position, Topic
 from gateway.topics import TradesTopic
 from tests.gateway.client import RecordingWire, Ticker
 from tests.gateway.publications import START_NS, Maker, instruments
-from tests.gateway.test_topics import BOOK, LADDER, Scene
+from tests.gateway.test_topics import BOOK, LADDER, Scene, expected_book, expected_ladder
 
 SECOND = 1_000_000_000
 
@@ -94,6 +96,42 @@ def test_clients_with_the_same_wish_share_a_topic() -> None:
     for options in ({"depth": 10}, {"depth": 9}, {"depth": 25}, {"depth": 25, "rate_ms": 250}):
         scene.ticker.connect(RecordingWire(), BOOK, **options)
     assert scene.hub.following == 3
+
+
+def test_at_the_raw_rate_each_batch_of_publications_is_a_frame_and_no_tick_is_waited_for() -> None:
+    scene, raw = Scene(), RecordingWire()
+    scene.follow(BOOK, LADDER)
+    scene.ticker.connect(raw, BOOK, rate_ms=0)
+    scene.tick()
+    for count in (1, 3):
+        for _ in range(count):
+            scene.publish(scene.maker.delta())
+        scene.hub.deliver(scene.ticker.now)
+    assert [message["n"] for message in raw.reader.of("d")] == [1, 3]
+    assert scene.wire.reader.of("d") == []
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_raw_frames_between_ticks_make_the_published_book(seed: int) -> None:
+    scene, dice, other = Scene(seed), random.Random(seed), RecordingWire()
+    scene.follow(BOOK, LADDER, rate_ms=0)
+    scene.ticker.connect(other, BOOK, LADDER)
+    for _ in range(60):
+        scene.publish(scene.maker.key() if dice.random() < 0.1 else scene.maker.delta(dice.randrange(12)))
+        dice.choice((scene.tick, lambda: scene.hub.deliver(scene.ticker.now)))()
+    scene.tick(20)
+    for wire in (scene.wire, other):
+        assert wire.reader.books[BOOK].ranked() == expected_book(scene.maker, "kraken", 25)
+        assert wire.reader.books[LADDER].ranked() == expected_ladder(scene.maker, 25)
+
+
+def test_nothing_is_raw_any_more_when_the_last_has_gone() -> None:
+    scene = Scene()
+    first, second = (scene.ticker.connect(RecordingWire(), BOOK, rate_ms=0) for _ in range(2))
+    first.leave()
+    assert scene.hub.raw
+    second.leave()
+    assert not scene.hub.raw
 
 
 def test_depth_and_rate_do_not_split_what_has_none() -> None:

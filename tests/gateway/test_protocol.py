@@ -23,7 +23,7 @@ from gateway.protocol import (
 @pytest.mark.parametrize(
     ("text", "request_"),
     [
-        ('{"op":"subscribe","id":7,"ch":["a","b","a"],"depth":20,"rate_ms":0}', Subscribe(7, ["a", "b"], 25, 100)),
+        ('{"op":"subscribe","id":7,"ch":["a","b","a"],"depth":20,"rate_ms":1}', Subscribe(7, ["a", "b"], 25, 100)),
         ('{"op":"subscribe","id":"x","ch":["a"]}', Subscribe("x", ["a"], 25, 100)),
         ('{"op":"subscribe","id":1,"ch":["a"],"unknown":[]}', Subscribe(1, ["a"], 25, 100)),
         ('{"op":"unsubscribe","id":8,"ch":["a"]}', Unsubscribe(8, ["a"])),
