@@ -8,6 +8,8 @@ with `NUMBA_DISABLE_JIT=1` the same source runs as Python.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numba as nb
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +19,13 @@ from thalweg.fixed import Levels
 _I8 = nb.int64
 _SIDE = nb.int64[:, ::1]
 _LEVELS = nb.types.Array(nb.int64, 2, "C", readonly=True)
+_TABLE = nb.int64[:, ::1]
+_COUNTS = nb.int64[::1]
 GALLOP = 8  # levels: most changes are nearer to the touch than this
+NO_CHANGE = 1 << 40  # levels that are as they were, where all are
+
+Counts: TypeAlias = npt.NDArray[np.int64]
+"""How many levels are in use, `(2,)`: bids, asks."""
 
 
 @nb.njit(_I8(_SIDE, _I8, _I8, _I8), cache=True)
@@ -56,17 +64,16 @@ def _open_gap(row: Levels, at: int, count: int) -> None:
         place -= one
 
 
-@nb.njit(_I8(_SIDE, _I8, _LEVELS, _I8), cache=True)
-def apply_side(side: Levels, count: int, levels: Levels, sign: int) -> int:
-    """Apply absolute sizes in order (0 removes) and give the new count of levels.
-
-    The side must have room for `count + len(levels)`. Removing a price that is not there is no error.
-    """
+@nb.njit()
+def _apply(side: Levels, count: int, levels: Levels, sign: int) -> tuple[int, int]:
+    """Apply levels as `apply_side` does; give the new count, and how many levels at the best end are as they were."""
+    same = NO_CHANGE
     for k in range(levels.shape[0]):
         price = levels[k, 0]
         size = levels[k, 1]
         at = find(side, count, price, sign)
         if at < count and side[0, at] == price:
+            same = min(same, count - 1 - at)
             if size == 0:
                 _close_gap(side[0], at, count)
                 _close_gap(side[1], at, count)
@@ -78,8 +85,49 @@ def apply_side(side: Levels, count: int, levels: Levels, sign: int) -> int:
             _open_gap(side[1], at, count)
             side[0, at] = price
             side[1, at] = size
+            same = min(same, count - at)
             count += 1
-    return count
+    return count, same
+
+
+@nb.njit(_I8(_SIDE, _I8, _LEVELS, _I8), cache=True)
+def apply_side(side: Levels, count: int, levels: Levels, sign: int) -> int:
+    """Apply absolute sizes in order (0 removes) and give the new count of levels.
+
+    The side must have room for `count + len(levels)`. Removing a price that is not there is no error.
+    """
+    return _apply(side, count, levels, sign)[0]
+
+
+@nb.njit(_I8(_SIDE, _SIDE, _COUNTS, _LEVELS, _LEVELS), cache=True)
+def change_book(bids: Levels, asks: Levels, counts: Counts, new_bids: Levels, new_asks: Levels) -> int:
+    """Apply absolute sizes to both sides, whose `counts` are (bids, asks), in one call.
+
+    Gives twice how many levels at the best end of both sides are as they were, plus 1 if the book is now crossed;
+    -1 if a side has no room for all that is new, and then nothing was done.
+    """
+    if counts[0] + new_bids.shape[0] > bids.shape[1] or counts[1] + new_asks.shape[0] > asks.shape[1]:
+        return -1
+    counts[0], same_bids = _apply(bids, counts[0], new_bids, 1)
+    counts[1], same_asks = _apply(asks, counts[1], new_asks, -1)
+    both = counts[0] > 0 and counts[1] > 0
+    crossed = both and bids[0, counts[0] - 1] >= asks[0, counts[1] - 1]
+    return 2 * min(same_bids, same_asks) + (1 if crossed else 0)
+
+
+@nb.njit(_I8(_SIDE, _I8, _I8, _TABLE), cache=True)
+def cut_side(side: Levels, count: int, depth: int, gone: Levels) -> int:
+    """Keep the best `depth` levels, write the others' prices into `gone` with size 0, and give how many they are."""
+    excess = count - depth
+    if excess <= 0:
+        return 0
+    for k in range(excess):
+        gone[k, 0] = side[0, k]
+        gone[k, 1] = 0
+    for row in range(2):
+        for k in range(depth):
+            side[row, k] = side[row, k + excess]
+    return excess
 
 
 @nb.njit(_I8(_SIDE, _LEVELS, _I8), cache=True)
@@ -180,6 +228,8 @@ def warm() -> None:
     levels = np.array([[2, 1], [1, 1]], dtype=np.int64)
     count = load_side(side, levels, 1)
     count = apply_side(side, count, levels, 1)
+    change_book(side, side, np.array([0, 0]), levels[:0], levels[:0])
+    cut_side(side, count, count, levels)
     sum_digits(side, count, side, count, 1, 0, 0)
     compare_views(levels, levels, 1, np.empty((4, 2), dtype=np.int64))
 

@@ -225,3 +225,28 @@ def test_the_sum_of_digits_is_zlibs(bids: Pairs, asks: Pairs, depth: int, shift:
     book.load(array(bids), array(asks))
     wanted = zlib.crc32(digits(book.asks(depth), shift) + digits(book.bids(depth), shift))
     assert book.sum_digits(depth, shift) == wanted
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(STEPS, max_size=16),
+    st.sampled_from([(4, (0, 0)), (1, (0, 0)), (4, (1, 0)), (10, (0, 0))]),
+)
+def test_a_sum_that_is_remembered_is_what_it_would_be_now(
+    steps: list[tuple[object, ...]], asked: tuple[int, tuple[int, int]]
+) -> None:
+    book = Book()
+    for step in steps:
+        match step:
+            case ("load", list() as bids, list() as asks):
+                book.load(array(bids), array(asks))
+            case ("apply", list() as bids, list() as asks):
+                book.apply(array(bids), array(asks))
+            case ("truncate", int() as cut):
+                book.truncate(cut)
+            case _:
+                book.clear()
+        depth, shift = asked
+        assert book.sum_digits(depth, shift) == zlib.crc32(
+            digits(book.asks(depth), shift) + digits(book.bids(depth), shift)
+        )
