@@ -18,7 +18,7 @@ install: .venv/.installed .venv/.warmed  ## make .venv from the lock and compile
 .venv/.installed: requirements.lock pyproject.toml deploy/install
 	@PYTHON="$(PYTHON)" deploy/install
 
-.venv/.warmed: .venv/.installed $(wildcard thalweg/kernels.py thalweg/scan.py)
+.venv/.warmed: .venv/.installed $(wildcard thalweg/kernels.py thalweg/scan.py thalweg/instant.py)
 	@if [ -e thalweg/kernels.py ]; then $(BIN)/python -m thalweg.kernels; fi
 	@touch $@
 

@@ -16,7 +16,7 @@ from thalweg.instruments import Instrument
 class Books:
     """A track and its questions for each symbol."""
 
-    __slots__ = ("_emit", "_listings", "_made", "_tally", "_uniform", "_venue")
+    __slots__ = ("_emit", "_listings", "_made", "_scales", "_tally", "_uniform", "_venue")
 
     def __init__(
         self,
@@ -30,6 +30,7 @@ class Books:
         self._venue, self._listings, self._emit = venue, listings, emit
         self._tally, self._uniform = tally, uniform
         self._made: dict[str, Asking] = {}
+        self._scales: dict[str, tuple[int, int]] = {}
         for symbol in listings:
             self.find(symbol)
 
@@ -72,12 +73,12 @@ class Books:
             return None
         venue = self._venue
         track = Track(venue.name, instrument, symbol, venue.rule(), venue.depth, self._emit, self._tally)
+        self._scales[symbol] = instrument.price_decimals, instrument.size_decimals
         return self._made.setdefault(symbol, Asking(track, self._uniform))
 
     def scales(self, symbol: str) -> tuple[int, int] | None:
         """Give the price and size decimals of a symbol; `None` for any text that is not one of ours."""
-        asking = self.find(symbol)
-        if asking is None:
-            return None
-        instrument = asking.track.instrument
-        return instrument.price_decimals, instrument.size_decimals
+        known = self._scales.get(symbol)
+        if known is None and self.find(symbol) is not None:
+            known = self._scales[symbol]
+        return known

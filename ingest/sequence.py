@@ -62,6 +62,10 @@ class Proof(Enum):
     """The venue used to give its word, and gives none."""
 
 
+APPLY, NOT_LIVE, GAP = Verdict.APPLY, Verdict.NOT_LIVE, Verdict.GAP
+UNCLAIMED, GOOD = Proof.UNCLAIMED, Proof.GOOD  # a member looked up by its class costs a call before Python 3.12
+
+
 class Rule(Protocol):
     """One book's continuity."""
 
@@ -93,15 +97,15 @@ class Step:
         """Apply whole books and the delta that is next."""
         if not update.whole:
             if self._last is None:
-                return Verdict.NOT_LIVE
+                return NOT_LIVE
             if update.last != self._last + 1:
-                return Verdict.GAP
+                return GAP
         self._last = update.last
-        return Verdict.APPLY
+        return APPLY
 
     def verify(self, update: BookUpdate, book: Book) -> Proof:
         """Say nothing: the sequence said it."""
-        return Proof.UNCLAIMED
+        return UNCLAIMED
 
 
 class Spliced:
@@ -133,25 +137,25 @@ class Spliced:
             if self._last is not None and last < self._last:
                 return Verdict.DUPLICATE
             self._last, self._spliced, self._held_from, self._ts_event = last, False, None, None
-            return Verdict.APPLY
+            return APPLY
         if first is None or last is None or first > last:
-            return Verdict.GAP
+            return GAP
         if self._last is None:
             if self._held_from is None:
                 self._held_from = first
             return Verdict.HOLD
         if last < self._last and _later(update.ts_event, self._ts_event):
-            return Verdict.GAP
+            return GAP
         if last <= self._last:
             return Verdict.DUPLICATE if self._spliced else Verdict.BEFORE_SNAPSHOT
         if first > self._last + 1 or (self._spliced and first != self._last + 1):
-            return Verdict.GAP
+            return GAP
         self._last, self._spliced, self._ts_event = last, True, update.ts_event
-        return Verdict.APPLY
+        return APPLY
 
     def verify(self, update: BookUpdate, book: Book) -> Proof:
         """Say nothing: the sequence said it."""
-        return Proof.UNCLAIMED
+        return UNCLAIMED
 
 
 def _later(one: int | None, other: int | None) -> bool:
@@ -177,21 +181,21 @@ class Summed:
 
     def admit(self, update: BookUpdate) -> Verdict:
         """Apply whole books, and changes once there is one."""
-        known = self._shift
+        known, shift = self._shift, update.shift
         if update.whole:
-            self._shift = update.shift
+            self._shift = shift
         elif known is None:
-            return Verdict.NOT_LIVE
-        else:
-            self._shift = (max(known[0], update.shift[0]), max(known[1], update.shift[1]))
-        return Verdict.APPLY
+            return NOT_LIVE
+        elif shift[0] > known[0] or shift[1] > known[1]:
+            self._shift = (max(known[0], shift[0]), max(known[1], shift[1]))
+        return APPLY
 
     def verify(self, update: BookUpdate, book: Book) -> Proof:
         """Compare the checksums; none, or 0 for a book that has another, is one withdrawn, as at OKX in 2026."""
         if update.checksum is None or self._shift is None:
             return Proof.WITHDRAWN
         if self._checksum(book, self._shift) == update.checksum:
-            return Proof.GOOD
+            return GOOD
         return Proof.BAD if update.checksum else Proof.WITHDRAWN
 
 
@@ -209,8 +213,8 @@ class Unchecked:
     def admit(self, update: BookUpdate) -> Verdict:
         """Apply whole books, and changes once there is one."""
         self._started = self._started or update.whole
-        return Verdict.APPLY if self._started else Verdict.NOT_LIVE
+        return APPLY if self._started else NOT_LIVE
 
     def verify(self, update: BookUpdate, book: Book) -> Proof:
         """Say nothing."""
-        return Proof.UNCLAIMED
+        return UNCLAIMED

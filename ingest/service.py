@@ -24,7 +24,7 @@ from ingest.source import Feed
 from ingest.tally import Tally
 from ingest.venue import Venue
 from ingest.venues import VENUES
-from thalweg import kernels, keys, scan
+from thalweg import instant, kernels, keys, scan
 from thalweg.clock import Clock, SystemClock
 from thalweg.errors import RedisTrouble, SettingsError
 from thalweg.events import State
@@ -60,6 +60,7 @@ async def serve(settings: Settings, name: str) -> None:
     worker = Worker(settings, venue, SystemClock())
     kernels.warm()
     scan.warm()
+    instant.warm()
     try:
         with watch(worker.rings["loop"]):
             await worker.run()

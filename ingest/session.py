@@ -104,31 +104,39 @@ class Session:
 
     def frame(self, data: bytes, ts_recv: int, now: int) -> Effects:
         """Take one frame."""
-        self._tally.frames += 1
-        self._liveness.frame(now)
+        tally, liveness = self._tally, self._liveness
+        tally.frames += 1
+        liveness.frame(now)
         try:
             if len(data) > self._venue.max_frame:
                 raise DecodeError(f"{len(data)} bytes")
             decoded = self._venue.decode(data, self._books.scales)
         except DecodeError:
-            self._tally.bad_frames += 1
-            if self._liveness.too_bad(now):
+            tally.bad_frames += 1
+            if liveness.too_bad(now):
                 self._close("too many bad frames")
             return self._take()
-        self._tally.fallbacks += decoded.fallbacks
-        place = self._count.admit(decoded.connection_sequence)
+        tally.fallbacks += decoded.fallbacks
+        number, messages = decoded.connection_sequence, decoded.messages
+        for message in messages if number is None else self._in_turn(number, messages, ts_recv):
+            self._dispatch(message, ts_recv, now)
+        if self._effects.whole or self._effects.moved:
+            liveness.told(now, news=self._effects.moved)
+        return self._take()
+
+    def _in_turn(self, number: int, messages: list[Message], ts_recv: int) -> list[Message]:
+        """Give what is to be taken of a frame that the connection counts; events that came again are counted."""
+        place = self._count.admit(number)
         if place is Place.GAP:  # it costs every book of the connection
             self._tally.gaps += 1
             self._all_to(State.STALE, "connection gap", ts_recv)
             self._close("connection gap")
-        if place is Place.AGAIN:
-            self._drop(decoded.messages)
-        else:
-            for message in decoded.messages:
-                self._dispatch(message, ts_recv, now)
-        if self._effects.whole or self._effects.moved:
-            self._liveness.told(now, news=self._effects.moved)
-        return self._take()
+        if place is not Place.AGAIN:
+            return messages
+        again = sum(isinstance(message, BookUpdate | TradeUpdate | Refused) for message in messages)
+        self._tally.decoded += again
+        self._tally.dropped["duplicate"] += again
+        return []
 
     def book_fetched(self, symbol: str, body: bytes, ts_recv: int, now: int) -> Effects:
         """Take the answer to a fetch."""
@@ -194,12 +202,6 @@ class Session:
             track.periodic(ts_recv)
         return self._take()
 
-    def _drop(self, messages: list[Message]) -> None:
-        """Count the events of a frame that came again."""
-        again = sum(isinstance(message, BookUpdate | TradeUpdate | Refused) for message in messages)
-        self._tally.decoded += again
-        self._tally.dropped["duplicate"] += again
-
     def _dispatch(self, message: Message, ts_recv: int, now: int) -> None:
         match message:
             case BookUpdate():
@@ -222,17 +224,15 @@ class Session:
         asking = self._books.find(update.symbol)
         if asking is None:
             return
+        track, whole = asking.track, update.whole
         update.ts_event = ts_event = plausible(update.ts_event, ts_recv)
-        if update.whole:
-            self._effects.whole = True
-        else:
-            self._effects.moved = True
-        asking.track.update(update, ts_recv, now, fetched=fetched)
-        if ts_event is not None and not update.whole:  # a whole book may be stamped with its last change
-            asking.track.judge_delay(self._skew.note(ts_event, ts_recv, now), ts_recv, now)
-        if update.whole and asking.track.state is State.LIVE:
+        self._effects.whole, self._effects.moved = self._effects.whole or whole, self._effects.moved or not whole
+        track.update(update, ts_recv, now, fetched=fetched)
+        if ts_event is not None and not whole:  # a whole book may be stamped with its last change
+            track.judge_delay(self._skew.note(ts_event, ts_recv, now), ts_recv, now)
+        if whole and track.state is State.LIVE:
             asking.answered()
-        elif asking.track.held:
+        elif track.held:
             asking.confirm(now, held=True)
 
     def _refuse(self, refused: Refused, ts_recv: int) -> None:

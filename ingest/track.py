@@ -15,7 +15,7 @@ from ingest.cadence import Cadence
 from ingest.crossing import Crossing
 from ingest.delay import Lateness
 from ingest.holding import Holding
-from ingest.sequence import DROPS, Proof, Rule, Verdict
+from ingest.sequence import APPLY, DROPS, GAP, GOOD, UNCLAIMED, Proof, Rule, Verdict
 from ingest.tally import Tally
 from ingest.tape import Tape
 from ingest.trust import Trust
@@ -25,6 +25,7 @@ from thalweg.events import Delta, Event, Flag, Made, Snapshot, State, Status, Tr
 from thalweg.fixed import Levels
 from thalweg.instruments import Instrument
 
+LIVE, HALTED = State.LIVE, State.HALTED
 BEHIND_MAX = 3  # fetched books in a row that are older than ours
 
 
@@ -68,21 +69,21 @@ class Track:
         """Take one update of the venue; `fetched` if it was asked for apart from the feed."""
         self.touched = True
         self._tally.decoded += 1
-        if fetched and self.probing and self.state is State.LIVE:
+        if fetched and self.probing and self.state is LIVE:
             self._judge_probe(update, ts_recv, now)
             return
         self._take(update, ts_recv, now)
-        if update.whole and self.state is State.LIVE:
+        if update.whole and self.state is LIVE:
             self._release(now)
 
     def _take(self, update: BookUpdate, ts_recv: int, now: int) -> None:
         """Admit an update and do what the rule says; while the venue says that nothing trades, none is news."""
-        verdict = Verdict.NOT_LIVE if self.state is State.HALTED else self._rule.admit(update)
-        if verdict is Verdict.APPLY:
+        verdict = Verdict.NOT_LIVE if self.state is HALTED else self._rule.admit(update)
+        if verdict is APPLY:
             self._apply(update, ts_recv, now)
         elif verdict is Verdict.HOLD:
             self._hold(update, ts_recv)
-        elif verdict is Verdict.GAP:
+        elif verdict is GAP:
             self._tally.dropped["not_live"] += 1
             self.lose("gap", ts_recv)
         else:
@@ -119,41 +120,43 @@ class Track:
 
     def _apply(self, update: BookUpdate, ts_recv: int, now: int) -> None:
         """Put an admitted update into the book, verify it and emit it."""
-        bids, asks = update.bids, update.asks
+        bids, asks, book = update.bids, update.asks, self.book
         if update.whole:
             if update.depth is not None and not self._granted:
                 self.depth = update.depth
-            self.book.load(bids, asks)
+            book.load(bids, asks)
         else:
-            self.book.apply(bids, asks)
-        if self.depth is not None and self.book.deeper_than(self.depth):
-            cut_bids, cut_asks = self.book.truncate(self.depth)
+            book.apply(bids, asks)
+        if self.depth is not None and book.longest > self.depth:
+            cut_bids, cut_asks = book.truncate(self.depth)
             bids, asks = _joined(bids, cut_bids), _joined(asks, cut_asks)
         if not self._verified(update, ts_recv, now):
             self._tally.dropped["refused"] += 1
             return
-        self._position = (update.first, update.last, update.ts_event)
+        self._position = first, last, ts_event = update.first, update.last, update.ts_event
         self._awake(ts_recv, now, news=not update.whole)
         if update.whole:
             self._go_live(ts_recv)
         else:
             self._tally.deltas += 1
-            first, last, ts_event = self._position
             self._emit(Delta(self._venue, self.instrument.name, bids, asks, first, last, ts_event, ts_recv))
-        self._watch_cross(ts_recv, now)
+        if book.crossed or self._crossing.on:
+            self._watch_cross(ts_recv, now)
 
     def _verified(self, update: BookUpdate, ts_recv: int, now: int) -> bool:
         """Check the book against the venue's word; a miss makes it stale, too many make it unverified."""
-        if (proof := self._rule.verify(update, self.book)) is Proof.UNCLAIMED:
+        proof = self._rule.verify(update, self.book)
+        if proof is UNCLAIMED:
             return True
-        self._tally.checksums_ok += proof is Proof.GOOD
-        if proof is Proof.GOOD and not self._trust.doubted:
-            return True
+        if proof is GOOD:
+            self._tally.checksums_ok += 1
+            if not self._trust.doubted:
+                return True
         self._tally.checksums_bad += proof is Proof.BAD
         doubted, costs = self._trust.doubted, self._trust.weigh(proof, now)
         if self._trust.doubted is not doubted:
             self.flags ^= Flag.UNVERIFIED
-            if self.state is State.LIVE and not costs:
+            if self.state is LIVE and not costs:
                 self._emit_status(ts_recv)
         if costs:
             self.lose("checksum", ts_recv)
@@ -162,26 +165,25 @@ class Track:
     def _go_live(self, ts_recv: int) -> None:
         """Emit the whole book that was just applied, and the state it brings."""
         self._tally.snapshots += 1
-        changed = self.state is not State.LIVE
+        changed = self.state is not LIVE
         self.wants_book = self.probing = False
         if changed:
-            self.state, self.reason, self.since = State.LIVE, "", ts_recv
+            self.state, self.reason, self.since = LIVE, "", ts_recv
         self._emit(self._snapshot(Made.VENUE, ts_recv))
         if changed:
             self._emit_status(ts_recv)
 
     def _watch_cross(self, ts_recv: int, now: int) -> None:
         """Flag a crossed book at once; one that stays crossed has lost something."""
-        if (crossed := self.book.crossed) or self._crossing.on:
-            if self._crossing.note(crossed, now):
-                self.flags ^= Flag.CROSSED
-                self._emit_status(ts_recv)
-            elif self._crossing.wrong(now):
-                self.lose("crossed", ts_recv)
+        if self._crossing.note(self.book.crossed, now):
+            self.flags ^= Flag.CROSSED
+            self._emit_status(ts_recv)
+        elif self._crossing.wrong(now):
+            self.lose("crossed", ts_recv)
 
     def judge_delay(self, behind_ns: int, ts_recv: int, now: int) -> None:
         """Flag a live book whose news have come late for a while, until they come in time."""
-        if self.state is State.LIVE and self._lateness.note(behind_ns, now):
+        if self.state is LIVE and self._lateness.note(behind_ns, now):
             self._flag_late(ts_recv)
 
     def _flag_late(self, ts_recv: int) -> None:
@@ -241,14 +243,14 @@ class Track:
 
     def halt(self, state: State, reason: str, ts_recv: int) -> None:
         """Heed the venue's notice: a halt (HALTED) costs the book, its end (SYNCING) asks for a new one."""
-        halted = self.state is State.HALTED
+        halted = self.state is HALTED
         if self.state is not State.DELISTED and halted == (state is State.SYNCING):
             self.set_state(state, reason, ts_recv)
             self.wants_book = halted
 
     def check(self, ts_recv: int, now: int) -> None:
         """Judge by the clock: crossed for too long, or silent against its habit (late, and a probe)."""
-        if self.state is not State.LIVE:
+        if self.state is not LIVE:
             return
         if self._crossing.wrong(now):
             self.lose("crossed", ts_recv)
@@ -265,14 +267,14 @@ class Track:
 
     def periodic(self, ts_recv: int) -> None:
         """Emit the whole book as it stands, so that late readers can join; only of a live book."""
-        if self.state is State.LIVE:
+        if self.state is LIVE:
             self._tally.made["periodic"] += 1
             self._emit(self._snapshot(Made.PERIODIC, ts_recv))
 
     def bridge(self, ts_recv: int) -> list[Event]:
         """Give what a new epoch starts with after `open`: the state, and the book if it is live."""
         events: list[Event] = [self.status(ts_recv)]
-        if self.state is State.LIVE:
+        if self.state is LIVE:
             self._tally.made["bridge"] += 1
             events.append(self._snapshot(Made.BRIDGE, ts_recv))
         return events

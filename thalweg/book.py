@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from thalweg.fixed import NO_LEVELS, Levels
-from thalweg.kernels import Counts, apply_side, change_book, cut_side, load_side, sum_digits
+from thalweg.kernels import COUNT_BITS, NO_CHANGE, Counts, apply_side, change_book, cut_side, load_side, sum_digits
 
 BID_SIGN, ASK_SIGN = 1, -1
 BIDS, ASKS = 0, 1
@@ -15,19 +15,19 @@ FIRST_CAPACITY = 256  # levels a side; doubles as needed
 class Book:
     """Bids and asks of one instrument at one venue; sizes at prices, no orders."""
 
-    __slots__ = ("_asks", "_bids", "_counts", "_summed", "crossed")
+    __slots__ = ("_asks", "_bids", "_counts", "_summed", "crossed", "longest")
 
     def __init__(self) -> None:
         """Start empty.
 
         A side is `(2, capacity)`, prices above sizes, best price last. `crossed` says whether the best bid is at or
-        above the best ask.
+        above the best ask, `longest` how many levels the longer side has.
         """
         self._bids: Levels = np.zeros((2, FIRST_CAPACITY), dtype=np.int64)
         self._asks: Levels = np.zeros((2, FIRST_CAPACITY), dtype=np.int64)
         self._counts: Counts = np.zeros(2, dtype=np.int64)
         self._summed: tuple[int, tuple[int, int], int] | None = None  # depth, shift, and the checksum they gave
-        self.crossed = False
+        self.crossed, self.longest = False, 0
 
     def load(self, bids: Levels, asks: Levels) -> None:
         """Replace the whole book; `(n, 2)`, best first for speed, any order for correctness."""
@@ -43,8 +43,8 @@ class Book:
         if found < 0:
             self._reserve(len(bids), len(asks))
             found = change_book(self._bids, self._asks, self._counts, bids, asks)
-        self.crossed = found & 1 == 1
-        if self._summed is not None and found >> 1 < self._summed[0]:
+        self.crossed, self.longest = found & 1 == 1, found >> 1 & NO_CHANGE
+        if self._summed is not None and found >> COUNT_BITS + 1 < self._summed[0]:
             self._summed = None
 
     def _reserve(self, bids: int, asks: int) -> None:
@@ -54,13 +54,13 @@ class Book:
 
     def deeper_than(self, depth: int) -> bool:
         """Whether a side has more levels."""
-        return self._counts.item(BIDS) > depth or self._counts.item(ASKS) > depth
+        return self.longest > depth
 
     def truncate(self, depth: int) -> tuple[Levels, Levels]:
         """Keep the best `depth` levels a side; give the removals, `(n, 2)` with size 0, bids and asks."""
         if self._summed is not None and depth < self._summed[0]:
             self._summed = None
-        self.crossed = self.crossed and depth > 0
+        self.crossed, self.longest = self.crossed and depth > 0, min(self.longest, depth)
         return self._cut(self._bids, BIDS, depth), self._cut(self._asks, ASKS, depth)
 
     def _cut(self, side: Levels, which: int, depth: int) -> Levels:
@@ -74,7 +74,7 @@ class Book:
     def clear(self) -> None:
         """Forget everything."""
         self._counts[:] = 0
-        self._summed, self.crossed = None, False
+        self._summed, self.crossed, self.longest = None, False, 0
 
     def bids(self, depth: int | None = None) -> Levels:
         """Copy the best `depth` bids, `(n, 2)`, best first; all of them without a depth."""

@@ -22,7 +22,8 @@ _LEVELS = nb.types.Array(nb.int64, 2, "C", readonly=True)
 _TABLE = nb.int64[:, ::1]
 _COUNTS = nb.int64[::1]
 GALLOP = 8  # levels: most changes are nearer to the touch than this
-NO_CHANGE = 1 << 40  # levels that are as they were, where all are
+COUNT_BITS = 24  # of a number of levels
+NO_CHANGE = (1 << COUNT_BITS) - 1  # levels that are as they were, where all are
 
 Counts: TypeAlias = npt.NDArray[np.int64]
 """How many levels are in use, `(2,)`: bids, asks."""
@@ -103,8 +104,9 @@ def apply_side(side: Levels, count: int, levels: Levels, sign: int) -> int:
 def change_book(bids: Levels, asks: Levels, counts: Counts, new_bids: Levels, new_asks: Levels) -> int:
     """Apply absolute sizes to both sides, whose `counts` are (bids, asks), in one call.
 
-    Gives twice how many levels at the best end of both sides are as they were, plus 1 if the book is now crossed;
-    -1 if a side has no room for all that is new, and then nothing was done.
+    Gives three numbers in one: how many levels at the best end of both sides are as they were, `<< COUNT_BITS + 1`; how
+    many levels the longer side has, `<< 1`; and 1 if the book is crossed. Or -1 if a side has no room for all that is
+    new, and then nothing was done.
     """
     if counts[0] + new_bids.shape[0] > bids.shape[1] or counts[1] + new_asks.shape[0] > asks.shape[1]:
         return -1
@@ -112,7 +114,9 @@ def change_book(bids: Levels, asks: Levels, counts: Counts, new_bids: Levels, ne
     counts[1], same_asks = _apply(asks, counts[1], new_asks, -1)
     both = counts[0] > 0 and counts[1] > 0
     crossed = both and bids[0, counts[0] - 1] >= asks[0, counts[1] - 1]
-    return 2 * min(same_bids, same_asks) + (1 if crossed else 0)
+    same, longest = min(same_bids, same_asks), max(counts[0], counts[1])
+    found: int = (same << COUNT_BITS | longest) << 1 | (1 if crossed else 0)
+    return found
 
 
 @nb.njit(_I8(_SIDE, _I8, _I8, _TABLE), cache=True)
@@ -237,8 +241,9 @@ def warm() -> None:
 if __name__ == "__main__":
     import sys
 
-    from thalweg import scan
+    from thalweg import instant, scan
 
     warm()
     scan.warm()
+    instant.warm()
     sys.stdout.write("kernels are compiled\n")

@@ -1,21 +1,23 @@
 """A compiled scanner: a book frame's fields, and its levels straight from bytes to `int64`.
 
-What a venue's frame holds is a table of keys, `(n, 4)`: where the key's text, quotes and colon included, starts and
-ends in `words`; its kind; and its depth, 0 or 1.
+What a venue's frame holds is a table of keys, `(n, 6)`: where the key's text, quotes and colon included, starts and
+ends in `words`; its kind; its depth, 0 or 1; its field; and for `WORD` the number of the word.
 
-| kind | value | in `fields` |
+| kind | value | its field |
 |---|---|---|
-| `TEXT` | plain ASCII in quotes | where it starts and ends |
-| `INTEGER` | a whole number, not negative | the number, 0 |
+| `TEXT` | plain ASCII in quotes | where it starts, and where it ends `<< 32` |
+| `WORD` | the word in quotes that is part of the key's text; a field may have several | its number |
+| `INTEGER` | a whole number, not negative | the number |
 | `OBJECT`, `LIST` | the object, or the list of one object, of the keys of depth 1 | |
 | `BID_PAIRS`, `ASK_PAIRS` | `[["62801.10","0.4"],...]` | |
 | `BID_OBJECTS`, `ASK_OBJECTS` | `[{"price":62801.1,"qty":0.40},...]`, bare numbers | |
 | `UPDATES` | `[{"side":"bid","price_level":"62801.1","new_quantity":"0.4"},...]`, and `event_time` | |
 
-Keys may be in any order, each once; white space, escapes, other keys, and numbers with signs or exponents are
-declined. Levels come in units of so many decimals, in `levels`, shape `(2, n, 2)`, bids and asks. The scanner reads no
-further than the first byte that does not fit, which at the latest is the zero that CPython keeps after every `bytes`.
-As in `thalweg.kernels`, the same source runs as Python.
+A field that is not there is -1. The last four of `fields` are the numbers of bids and asks, and the most places that
+prices and sizes are written with. Keys may be in any order, each once; white space, escapes, other keys, and numbers
+with signs or exponents are declined. Levels come in units of so many decimals, in `levels`, shape `(2, n, 2)`, bids and
+asks. The scanner reads no further than the first byte that does not fit, which at the latest is the zero that CPython
+keeps after every `bytes`. As in `thalweg.kernels`, the same source runs as Python.
 """
 
 from __future__ import annotations
@@ -28,28 +30,24 @@ import numpy.typing as npt
 
 from thalweg.fixed import INT64_MAX, MAX_TEXT
 
-TEXT, INTEGER, OBJECT, LIST, BID_PAIRS, ASK_PAIRS, BID_OBJECTS, ASK_OBJECTS, UPDATES = range(9)
+BID_PAIRS, ASK_PAIRS, BID_OBJECTS, ASK_OBJECTS, UPDATES = range(5)
+TEXT, WORD, INTEGER, OBJECT, LIST = range(5, 10)
 AS_WRITTEN = -1  # decimals with which numbers are only looked at
-UNFIT = -2
+DECLINED, UNFIT = -1, -2
 LEAST_LEVEL = len('["1","0"],')  # bytes
 
-Found: TypeAlias = tuple[int, int, int, int, int]
-"""Which keys were seen (bit k for key k), bids, asks, and the most places that prices and sizes are written with.
-
-Declined: -1 for the keys; `UNFIT` where levels did not fit, which they may in other units."""
 Words: TypeAlias = npt.NDArray[np.uint8]
 Table: TypeAlias = npt.NDArray[np.int64]
+Fields: TypeAlias = npt.NDArray[np.int64]
 Sides: TypeAlias = npt.NDArray[np.int64]
 
 _I8 = nb.int64
 _FRAME = nb.types.Bytes(nb.uint8, 1, "C", readonly=True)
-_FOUND = nb.types.UniTuple(nb.int64, 5)  # type: ignore[no-untyped-call]
 _SIDES = nb.int64[:, :, ::1]
 _WORDS = nb.types.Array(nb.uint8, 1, "C", readonly=True)
 _TABLE = nb.int64[:, ::1]
+_FIELDS = nb.int64[::1]
 
-_DECLINED = (-1, 0, 0, 0, 0)
-_UNFIT = (UNFIT, 0, 0, 0, 0)
 _NO_LEVELS = (-1, 0, 0, 0, 0)
 _POWERS = np.array([10**power for power in range(19)], dtype=np.int64)
 _ROOM = np.array([INT64_MAX // 10**power for power in range(19)], dtype=np.int64)
@@ -139,8 +137,7 @@ def _object(frame: bytes, at: int, scale: tuple[int, int]) -> tuple[int, int, in
             price, price_places, at = _number(frame, at + len(_PRICE), scale[0])
         elif size < 0 and _starts(frame, at, _QTY):
             size, size_places, at = _number(frame, at + len(_QTY), scale[1])
-    good = price > 0 and size >= 0 and frame[at] == 125  # }
-    return price, size, price_places, size_places, at + 1 if good else -1
+    return price, size, price_places, size_places, at + 1 if price > 0 and size >= 0 and frame[at] == 125 else -1  # }
 
 
 @nb.njit()
@@ -210,11 +207,25 @@ def _levels(frame: bytes, at: int, kind: int, scale: tuple[int, int], levels: Si
 
 
 @nb.njit()
+def _plain(frame: bytes, at: int, kind: int) -> tuple[int, int]:
+    """Give the field of a value that is no object and no levels, and where the value has ended or -1."""
+    if kind == TEXT:
+        end = _past_text(frame, at + 1) if frame[at] == 34 else -1
+        return (end - 1) << 32 | (at + 1), end
+    units, places, end = _number(frame, at, 0)
+    return units, end if units >= 0 and places == 0 else -1
+
+
+@nb.njit()
 def _key(frame: bytes, at: int, words: Words, keys: Table, depth: int, seen: int) -> int:
-    """Give which of the keys of this depth that are not yet seen is here; -1 for none."""
+    """Give which of the keys of this depth, whose field is not yet seen, is here; -1 for none."""
     for k in range(keys.shape[0]):
-        if keys[k, 3] == depth and not seen >> k & 1 and _starts(frame, at, words[keys[k, 0] : keys[k, 1]]):
-            return k
+        if keys[k, 3] == depth and not seen >> keys[k, 4] & 1:
+            place, start, end = at, keys[k, 0], keys[k, 1]
+            while start < end and frame[place] == words[start]:
+                place, start = place + 1, start + 1
+            if start == end:
+                return k
     return -1
 
 
@@ -231,50 +242,52 @@ def _past_braces(frame: bytes, at: int, depth: int, listed: bool) -> tuple[int, 
     return at, depth
 
 
-@nb.njit(_FOUND(_FRAME, _WORDS, _TABLE, _I8, _I8, _SIDES, _TABLE), cache=True)
-def scan_frame(frame: bytes, words: Words, keys: Table, prices: int, sizes: int, levels: Sides, fields: Table) -> Found:
-    """Read a frame that has these keys alone; `prices` and `sizes` are the decimals of the units."""
-    seen, bids, asks, most = 0, 0, 0, (0, 0)
+@nb.njit(_I8(_FRAME, _WORDS, _TABLE, _I8, _I8, _SIDES, _FIELDS), cache=True)
+def scan_frame(frame: bytes, words: Words, keys: Table, prices: int, sizes: int, levels: Sides, fields: Fields) -> int:
+    """Read a frame that has these keys alone; `prices` and `sizes` are the decimals of the units.
+
+    Gives which fields were seen (bit k for field k), or `DECLINED`, or `UNFIT` where levels did not fit, which they
+    may in other units.
+    """
+    seen: int = 0
+    bids, asks, most = 0, 0, (0, 0)
     depth, listed, at = 0, False, 1
     fields[:] = -1
     if frame[0] != 123:  # {
-        return _DECLINED
+        return DECLINED
     while True:
         k = _key(frame, at, words, keys, depth, seen)
         if k < 0:
-            return _DECLINED
-        seen |= 1 << k
-        at += keys[k, 1] - keys[k, 0]
-        kind = keys[k, 2]
-        if kind in (OBJECT, LIST):
+            return DECLINED
+        kind, field, at = keys[k, 2], keys[k, 4], at + keys[k, 1] - keys[k, 0]
+        seen |= 1 << field
+        if kind >= OBJECT:
             listed = kind == LIST
             if frame[at] != (91 if listed else 123) or (listed and frame[at + 1] != 123):
-                return _DECLINED
+                return DECLINED
             depth, at = 1, at + 1 + listed
             continue
-        if kind == TEXT:
-            start = at + 1
-            at = _past_text(frame, start) if frame[at] == 34 else -1
-            fields[k, 0], fields[k, 1] = start, at - 1
-        elif kind == INTEGER:
-            fields[k, 0], places, at = _number(frame, at, 0)
-            at = at if fields[k, 0] >= 0 and places == 0 else -1
+        if kind == WORD:
+            fields[field] = keys[k, 5]
+        elif kind >= TEXT:
+            fields[field], at = _plain(frame, at, kind)
         else:
             more_bids, more_asks, price_places, size_places, at = _levels(frame, at, kind, (prices, sizes), levels)
             if more_bids < 0:
-                return _UNFIT
+                return UNFIT
             bids, asks = bids + more_bids, asks + more_asks
             most = max(most[0], price_places), max(most[1], size_places)
         if at >= 0:
             at, depth = _past_braces(frame, at, depth, listed)
         if depth < 0 and at == len(frame):
-            return seen, bids, asks, most[0], most[1]
+            fields[-4], fields[-3], fields[-2], fields[-1] = bids, asks, most[0], most[1]
+            return seen
         if at < 0 or depth < 0 or frame[at] != 44:  # ,
-            return _DECLINED
+            return DECLINED
         at += 1
 
 
 def warm() -> None:
     """Call the scanner once, so that the first frame does not pay for loading it."""
-    levels, table = np.zeros((2, 1, 2), dtype=np.int64), np.zeros((1, 4), dtype=np.int64)
-    scan_frame(b"?", _word("?"), table, 8, 8, levels, table)
+    levels, table = np.zeros((2, 1, 2), dtype=np.int64), np.zeros((1, 6), dtype=np.int64)
+    scan_frame(b"?", _word("?"), table, 8, 8, levels, np.zeros(5, dtype=np.int64))

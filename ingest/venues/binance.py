@@ -65,7 +65,7 @@ MAX_AGE_S = 23.5 * 3600  # the venue ends every connection at 24 h
 ALIVE = '{"method":"LIST_SUBSCRIPTIONS","id":1}'  # streams may be quiet and pings are not seen here; this is answered
 BOOK = Template(
     {"stream": TEXT, "data": OBJECT},
-    {"e": TEXT, "E": INTEGER, "s": TEXT, "U": INTEGER, "u": INTEGER, "b": BID_PAIRS, "a": ASK_PAIRS},
+    {"e": ["depthUpdate"], "E": INTEGER, "s": TEXT, "U": INTEGER, "u": INTEGER, "b": BID_PAIRS, "a": ASK_PAIRS},
 )
 
 
@@ -101,12 +101,15 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
 def _scan(frame: bytes, scales: Scales) -> Decoded:
     """Read a combined frame of book changes of the documented shape."""
     hit = BOOK.find(frame)
-    stream, _, kind, instant, symbol, first, last, _, _ = hit.fields
-    if hit.text(kind) != "depthUpdate" or stream[0] == stream[1]:
+    stream, _, _, instant, symbol, first, last = hit.fields[:7]
+    if not hit.text(stream):
         raise Declined
-    ts_event = from_milliseconds(instant[0])
     return Decoded(
-        [read_book(scales, hit.text(symbol), hit, whole=False, first=first[0], last=last[0], ts_event=ts_event)]
+        [
+            read_book(
+                scales, hit.text(symbol), hit, whole=False, first=first, last=last, ts_event=from_milliseconds(instant)
+            )
+        ]
     )
 
 

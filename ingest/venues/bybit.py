@@ -57,7 +57,7 @@ BACK_OFF_S = {403: 600.0, 429: 60.0}  # "access too frequent" is to be left alon
 TAKERS = {"Buy": Taker.BUY, "Sell": Taker.SELL}
 WHOLE = {"snapshot": True, "delta": False}
 BOOK = Template(
-    {"topic": TEXT, "ts": INTEGER, "type": TEXT, "data": OBJECT, "cts": INTEGER},
+    {"topic": TEXT, "ts": INTEGER, "type": ["delta", "snapshot"], "data": OBJECT, "cts": INTEGER},
     {"s": TEXT, "b": BID_PAIRS, "a": ASK_PAIRS, "u": INTEGER, "seq": INTEGER},
     optional={"cts"},
 )
@@ -101,16 +101,14 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
 def _scan(frame: bytes, scales: Scales) -> Decoded:
     """Read a book frame of the documented shape."""
     hit = BOOK.find(frame)
-    topic, ts, kind, _, cts, symbol, _, _, sequence, _ = hit.fields
+    topic, ts, whole, _, cts, symbol, _, _, number = hit.fields[:9]
     channel, _, rest = hit.text(topic).partition(".")
     depth = rest.partition(".")[0]
-    whole = WHOLE.get(hit.text(kind))
-    if channel != "orderbook" or depth not in BOOK_DEPTHS or whole is None:
+    if channel != "orderbook" or depth not in BOOK_DEPTHS:
         raise Declined
-    instant = from_milliseconds(ts[0] if cts[0] < 0 else cts[0])
-    number = sequence[0]
-    message = read_book(scales, hit.text(symbol), hit, whole=whole, first=number, last=number, ts_event=instant)
-    if isinstance(message, BookUpdate) and whole:
+    instant = from_milliseconds(ts if cts < 0 else cts)
+    message = read_book(scales, hit.text(symbol), hit, whole=whole == 1, first=number, last=number, ts_event=instant)
+    if isinstance(message, BookUpdate) and message.whole:
         message.depth = int(depth)
     return Decoded([message])
 

@@ -25,7 +25,7 @@ from ingest.fields import (
     words_of,
 )
 from ingest.instants import from_rfc3339
-from ingest.scanning import Declined, Template, scan_or_decode
+from ingest.scanning import Template, scan_or_decode
 from ingest.sequence import Unchecked
 from ingest.units import Written, read_book, read_listings, read_trade, step_places
 from ingest.venue import (
@@ -53,8 +53,8 @@ MAX_FRAME = 16 * 2**20  # bytes; the whole book of BTC-USD has 5 MB
 TAKERS = {"BUY": Taker.SELL, "SELL": Taker.BUY}  # `side` is the maker's: a resting buy is hit by a taker who sells
 WHOLE = {"snapshot": True, "update": False}
 BOOK = Template(
-    {"channel": TEXT, "client_id": TEXT, "timestamp": TEXT, "sequence_num": INTEGER, "events": LIST},
-    {"type": TEXT, "product_id": TEXT, "updates": UPDATES},
+    {"channel": ["l2_data"], "client_id": TEXT, "timestamp": TEXT, "sequence_num": INTEGER, "events": LIST},
+    {"type": ["update", "snapshot"], "product_id": TEXT, "updates": UPDATES},
     optional={"client_id"},
 )
 
@@ -96,12 +96,9 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
 def _scan(frame: bytes, scales: Scales) -> Decoded:
     """Read a book frame of the documented shape, one event in it."""
     hit = BOOK.find(frame)
-    channel, _, instant, sequence, _, kind, symbol, _ = hit.fields
-    whole = WHOLE.get(hit.text(kind))
-    if hit.text(channel) != "l2_data" or whole is None:
-        raise Declined
-    ts_event = from_rfc3339(hit.text(instant))
-    return Decoded([read_book(scales, hit.text(symbol), hit, whole=whole, ts_event=ts_event)], sequence[0])
+    _, _, instant, sequence, _, whole, symbol, _ = hit.fields[:8]
+    ts_event = hit.instant(instant)
+    return Decoded([read_book(scales, hit.text(symbol), hit, whole=whole == 1, ts_event=ts_event)], sequence)
 
 
 def _decode(frame: bytes, scales: Scales) -> Decoded:

@@ -22,7 +22,7 @@ from ingest.fields import (
     words_of,
 )
 from ingest.instants import from_rfc3339
-from ingest.scanning import Declined, Template, scan_or_decode
+from ingest.scanning import Template, scan_or_decode
 from ingest.sequence import Summed
 from ingest.units import Written, read_book, read_trade
 from ingest.venue import (
@@ -53,7 +53,7 @@ TAKERS = {"buy": Taker.BUY, "sell": Taker.SELL}
 WHOLE = {"snapshot": True, "update": False}
 SYSTEM = {"online": True, "cancel_only": False, "maintenance": False, "post_only": False}  # whether trades happen
 BOOK = Template(
-    {"channel": TEXT, "type": TEXT, "data": LIST},
+    {"channel": ["book"], "type": ["update", "snapshot"], "data": LIST},
     {"symbol": TEXT, "bids": BID_OBJECTS, "asks": ASK_OBJECTS, "checksum": INTEGER, "timestamp": TEXT},
     optional={"timestamp", "checksum"},
 )
@@ -98,14 +98,11 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
 def _scan(frame: bytes, scales: Scales) -> Decoded:
     """Read a book frame of the documented shape, one book in it."""
     hit = BOOK.find(frame)
-    channel, kind, _, symbol, _, _, checksum, instant = hit.fields
-    whole = WHOLE.get(hit.text(kind))
-    if hit.text(channel) != "book" or whole is None:
-        raise Declined
-    ts_event = from_rfc3339(hit.text(instant)) if instant[0] >= 0 else None
-    message = read_book(scales, hit.text(symbol), hit, whole=whole, ts_event=ts_event)
+    _, whole, _, symbol, _, _, checksum, instant = hit.fields[:8]
+    ts_event = hit.instant(instant) if instant >= 0 else None
+    message = read_book(scales, hit.text(symbol), hit, whole=whole == 1, ts_event=ts_event)
     if isinstance(message, BookUpdate):
-        _complete(message, checksum[0] if checksum[0] >= 0 else None, hit.shift())
+        _complete(message, checksum if checksum >= 0 else None, hit.shift())
     return Decoded([message])
 
 

@@ -12,6 +12,7 @@ from random import Random
 import pytest
 
 from ingest.instants import from_milliseconds
+from ingest.scanning import Template
 from ingest.sequence import Spliced, Verdict
 from ingest.track import Track
 from ingest.units import read_book
@@ -25,6 +26,7 @@ from thalweg import fixed, publication
 from thalweg.book import Book
 from thalweg.events import State
 from thalweg.ladder import Quote
+from thalweg.scan import ASK_PAIRS, BID_PAIRS, INTEGER, OBJECT, TEXT
 
 
 def fails(name: str, tries: int = 4000) -> bool:
@@ -41,11 +43,17 @@ def fails(name: str, tries: int = 4000) -> bool:
     return False
 
 
+ANY_KIND = Template(
+    {"stream": TEXT, "data": OBJECT},
+    {"e": TEXT, "E": INTEGER, "s": TEXT, "U": INTEGER, "u": INTEGER, "b": BID_PAIRS, "a": ASK_PAIRS},
+)
+
+
 def scans_any_kind(frame: bytes, scales: Scales) -> Decoded:
     """Scan a frame without asking what it is."""
-    hit = binance.BOOK.find(frame)
-    _, _, _, instant, symbol, first, last, _, _ = hit.fields
-    numbers = {"first": first[0], "last": last[0], "ts_event": from_milliseconds(instant[0])}
+    hit = ANY_KIND.find(frame)
+    _, _, _, instant, symbol, first, last = hit.fields[:7]
+    numbers = {"first": first, "last": last, "ts_event": from_milliseconds(instant)}
     return Decoded([read_book(scales, hit.text(symbol), hit, whole=False, **numbers)])
 
 
