@@ -5,7 +5,7 @@
 #   SKIP_BROWSER=1         for `make test`: leave the browser tests out, reported as skips
 
 .DEFAULT_GOAL := help
-.PHONY: help install up check test chaos soak fuzz lock clean
+.PHONY: help install up check test chaos soak fuzz bench lock clean
 
 BIN := .venv/bin
 ON = $(filter-out 0 no off false,$(1))
@@ -55,6 +55,9 @@ $(ATHERIS):
 	@mkdir -p $(@D)
 	@PIP_ONLY_BINARY=:all: BARE=atheris deploy/install || echo "make fuzz: atheris can't be had; going on without it"
 	@touch $@
+
+bench: install  ## speed and memory in tables, and build/bench.json (COMPARE=tests/bench/baseline.json ONLY=engine)
+	@THALWEG_CAPTURES="$${THALWEG_CAPTURES:-$(abspath $(wildcard ../shared/captures))}" $(BIN)/python -m tests.bench --json build/bench.json $(COMPARE:%=--compare %) $(ONLY:%=--only %) $(if $(SCALE),--seconds-scale $(SCALE))
 
 UV ?= $(or $(shell command -v uv),build/uv/bin/uv)
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

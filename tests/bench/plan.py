@@ -1,0 +1,43 @@
+"""What the benches are and what each is told: how long, and on which frames."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.report import Table
+
+ROOT = Path(__file__).parents[2]
+
+# A new bench is a module in tests/bench with `run(plan) -> list[Table]`, and a line here. In the order they run.
+BENCHES = {
+    "engine": "the engine on captures, frame after frame",
+}
+MODULES: dict[str, str] = {}  # where a bench's module has another name
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long the measurements take (`scale` 1 is what the documents quote) and where captures are, if anywhere."""
+
+    scale: float = 1.0
+    captures: Path | None = None
+
+    def seconds(self, usual: float) -> float:
+        """Give how long a measurement takes that usually takes so long."""
+        return usual * self.scale
+
+
+def captures() -> Path | None:
+    """Give the folder of recorded frames that `THALWEG_CAPTURES` names."""
+    folder = os.environ.get("THALWEG_CAPTURES")
+    return Path(folder).resolve() if folder else None
+
+
+def bench(name: str) -> Callable[[Plan], list[Table]]:
+    """Give what runs a bench; it is imported now, so that no other bench pays for it."""
+    run: Callable[[Plan], list[Table]] = importlib.import_module(f"tests.bench.{MODULES.get(name, name)}").run
+    return run
