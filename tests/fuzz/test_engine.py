@@ -19,6 +19,7 @@ from ingest.units import read_book
 from ingest.venue import BookUpdate, Decoded, Scales
 from ingest.venues import binance
 from tests.fuzz import books
+from tests.fuzz.engine import COMPILED, INSTRUMENTED
 from tests.fuzz.inputs import ROOT
 from tests.fuzz.mutation import LARGEST, Mutator
 from tests.fuzz.targets import TARGETS
@@ -41,6 +42,14 @@ def fails(name: str, tries: int = 4000) -> bool:
         except Exception:  # noqa: BLE001  # as the engine does
             return True
     return False
+
+
+def test_what_numba_compiles_is_not_instrumented() -> None:
+    """Its bytecode must be the compiler's, or numba can't read it."""
+    compiled = [
+        file for name in INSTRUMENTED for file in (ROOT / name).rglob("*.py") if "import numba" in file.read_text()
+    ]
+    assert sorted(".".join(file.relative_to(ROOT).with_suffix("").parts) for file in compiled) == sorted(COMPILED)
 
 
 ANY_KIND = Template(
