@@ -9,6 +9,7 @@ from tests.chaos.processes import Process
 from thalweg import keys
 
 PAUSE_S, PAST_LEASE_S = 1.5, 4.0
+TAKES_PART_S = 4.0
 AWAY_S = 0.5  # until a supervisor starts again what has ended
 
 
@@ -17,11 +18,7 @@ async def kill_worker(strike: Strike) -> None:
     await strike.manned(strike.workers(), strike.venue)
     victim = strike.busiest(strike.workers())
     strike.books, strike.reopened = strike.owned(victim), True
-    strike.begin()
-    victim.kill()
-    strike.end()
-    await strike.last(AWAY_S)
-    victim.start()
+    await _kill(strike, victim)
 
 
 async def terminate_worker(strike: Strike) -> None:
@@ -29,24 +26,13 @@ async def terminate_worker(strike: Strike) -> None:
     await strike.manned(strike.workers(), strike.venue)
     victim = strike.busiest(strike.workers())
     strike.books, strike.reopened = strike.owned(victim), True
-    strike.begin()
-    victim.terminate()
-    await asyncio.to_thread(victim.reap)
-    strike.end()
-    victim.start()
+    await _terminate(strike, victim)
 
 
 async def kill_workers(strike: Strike) -> None:
     """Kill -9 all workers of the venue at once."""
-    victims = strike.workers()
     strike.books, strike.reopened = strike.mine(), True
-    strike.begin()
-    for one in victims:
-        one.kill()
-    await strike.last(AWAY_S)
-    for one in victims:
-        one.start()
-    strike.end()
+    await _kill(strike, *strike.workers())
 
 
 async def pause_worker(strike: Strike) -> None:
@@ -63,13 +49,7 @@ async def pause_worker_past_lease(strike: Strike) -> None:
 
 async def add_worker(strike: Strike) -> None:
     """One worker more, for a while."""
-    more = _another(strike, f"ingest:{strike.venue}")
-    strike.begin()
-    more.start()
-    await strike.last(4.0)
-    more.terminate()
-    await asyncio.to_thread(more.reap)
-    strike.end()
+    await _join(strike, _another(strike, f"ingest:{strike.venue}"))
 
 
 async def flap_worker(strike: Strike) -> None:
@@ -90,34 +70,18 @@ async def kill_aggregator(strike: Strike) -> None:
     names = strike.published(victim)
     strike.books = [book for book in strike.system.shape.books if book[1] in names]
     strike.out_reopened = True
-    strike.begin()
-    victim.kill()
-    strike.end()
-    await strike.last(AWAY_S)
-    victim.start()
+    await _kill(strike, victim)
 
 
 async def kill_aggregators(strike: Strike) -> None:
     """Kill -9 all of them."""
-    victims = [one for one in strike.system.aggregators if one.pid]
     strike.books, strike.out_reopened = strike.system.shape.books, True
-    strike.begin()
-    for one in victims:
-        one.kill()
-    await strike.last(AWAY_S)
-    for one in victims:
-        one.start()
-    strike.end()
+    await _kill(strike, *(one for one in strike.system.aggregators if one.pid))
 
 
 async def terminate_aggregator(strike: Strike) -> None:
     """End the aggregator that owns the most in order."""
-    victim = strike.busiest([one for one in strike.system.aggregators if one.pid])
-    strike.begin()
-    victim.terminate()
-    await asyncio.to_thread(victim.reap)
-    strike.end()
-    victim.start()
+    await _terminate(strike, strike.busiest([one for one in strike.system.aggregators if one.pid]))
 
 
 async def pause_aggregator(strike: Strike) -> None:
@@ -132,36 +96,52 @@ async def pause_aggregator_past_lease(strike: Strike) -> None:
 
 async def add_aggregator(strike: Strike) -> None:
     """One aggregator more, for a while."""
-    more = _another(strike, "aggregator")
-    strike.begin()
-    more.start()
-    await strike.last(4.0)
-    more.terminate()
-    await asyncio.to_thread(more.reap)
-    strike.end()
+    await _join(strike, _another(strike, "aggregator"))
 
 
 async def kill_gateway(strike: Strike) -> None:
     """Kill -9 the gateway."""
-    strike.begin()
-    strike.system.gateway.kill()
-    await strike.last(AWAY_S)
-    strike.system.gateway.start()
-    strike.end()
+    await _kill(strike, strike.system.gateway)
 
 
 async def terminate_gateway(strike: Strike) -> None:
     """End the gateway in order."""
-    strike.begin()
-    strike.system.gateway.terminate()
-    await asyncio.to_thread(strike.system.gateway.reap)
-    strike.system.gateway.start()
-    strike.end()
+    await _terminate(strike, strike.system.gateway)
 
 
 async def pause_gateway(strike: Strike) -> None:
     """Pause the gateway."""
     await _pause(strike, strike.system.gateway, PAUSE_S)
+
+
+async def _kill(strike: Strike, *victims: Process) -> None:
+    """Kill -9; a supervisor starts them again a little later."""
+    strike.begin()
+    for one in victims:
+        one.kill()
+    await strike.last(AWAY_S)
+    for one in victims:
+        one.start()
+    strike.end()
+
+
+async def _terminate(strike: Strike, victim: Process) -> None:
+    """End a process in order, and start it again when it has ended."""
+    strike.begin()
+    victim.terminate()
+    await asyncio.to_thread(victim.reap)
+    strike.end()
+    victim.start()
+
+
+async def _join(strike: Strike, more: Process) -> None:
+    """Let one process more take part, and leave in order."""
+    strike.begin()
+    more.start()
+    await strike.last(TAKES_PART_S)
+    more.terminate()
+    await asyncio.to_thread(more.reap)
+    strike.end()
 
 
 async def _pause(strike: Strike, victim: Process, seconds: float) -> None:
