@@ -109,7 +109,9 @@ class Sink:
             try:
                 await self._own()
                 reason = "nobody has fenced us off"
-            except (Fenced, Held) as error:
+            except Fenced:
+                reason = "another worker has opened a newer epoch"
+            except Held as error:
                 reason = str(error)
             LOG.info("%s shard %d: not mine any more (%s)", self._venue.name, self._shard, reason)
             await self._hand_over()
