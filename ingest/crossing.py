@@ -9,23 +9,18 @@ BATCHES_MAX = 3  # at the end of so many batches in a row, and it is too
 class Crossing:
     """Since when a book is crossed; monotonic instants are `now`."""
 
-    __slots__ = ("_batches", "_since")
+    __slots__ = ("_batches", "_since", "on")
 
     def __init__(self) -> None:
-        """Start with a book in order."""
+        """Start with a book in order; `on` says whether it was crossed at the end of the last batch."""
         self._since: int | None = None
-        self._batches = 0
-
-    @property
-    def on(self) -> bool:
-        """Whether the book was crossed at the end of the last batch."""
-        return self._since is not None
+        self._batches, self.on = 0, False
 
     def note(self, crossed: bool, now: int) -> bool:
         """Take the book's state at the end of a batch and tell whether it has changed."""
-        changed = crossed != (self._since is not None)
+        changed = crossed != self.on
         if changed:
-            self._since, self._batches = (now if crossed else None), 0
+            self._since, self._batches, self.on = (now if crossed else None), 0, crossed
         self._batches += crossed
         return changed
 
@@ -35,4 +30,4 @@ class Crossing:
 
     def reset(self) -> None:
         """Forget the book."""
-        self._since, self._batches = None, 0
+        self._since, self._batches, self.on = None, 0, False

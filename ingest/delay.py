@@ -50,11 +50,11 @@ class Skew:
 class Lateness:
     """Whether a book's news have been late for a while; monotonic instants are `now`."""
 
-    __slots__ = ("_over_since", "late")
+    __slots__ = ("_over_since", "calm", "late")
 
     def __init__(self) -> None:
-        """Start in time."""
-        self.late = False
+        """Start in time; `calm` while nothing was late lately, and what is in time teaches nothing."""
+        self.late, self.calm = False, True
         self._over_since: int | None = None
 
     def note(self, behind_ns: int, now: int) -> bool:
@@ -67,6 +67,7 @@ class Lateness:
             self._over_since = now
         elif now - self._over_since >= SUSTAINED_NS:
             self.late = True
+        self.calm = self._over_since is None and not self.late
         return self.late != before
 
 

@@ -14,8 +14,7 @@ import numpy as np
 import orjson
 
 from ingest.venue import BookUpdate, Decoded, Scales
-from thalweg.errors import DecodeError
-from thalweg.fixed import NO_LEVELS, Levels
+from thalweg.fixed import NO_LEVELS
 from thalweg.instant import read_instant
 from thalweg.instruments import DEFAULT_DECIMALS
 from thalweg.scan import AS_WRITTEN, LEAST_LEVEL, UNFIT, WORD, Fields, Sides, Table, Words, scan_frame
@@ -26,6 +25,7 @@ Kind: TypeAlias = int | Sequence[str]
 USUAL = (DEFAULT_DECIMALS, DEFAULT_DECIMALS)  # read with these units until the symbol is known, and seldom again
 _INT64 = np.dtype(np.int64)
 _LOW = (1 << 32) - 1
+UNREAD = -1  # in the last field: the levels do not fit the usual units
 
 
 class Declined(Exception):
@@ -58,25 +58,24 @@ class Template:
             Declined: it is not of this shape.
         """
         levels = np.empty((2, len(frame) // LEAST_LEVEL + 1, 2), _INT64)
-        units = USUAL
-        seen = scan_frame(frame, self._words, self._table, *USUAL, levels, self._fields)
+        seen = scan_frame(frame, self._words, self._table, DEFAULT_DECIMALS, DEFAULT_DECIMALS, levels, self._fields)
         if seen == UNFIT:
-            units = AS_WRITTEN, AS_WRITTEN
-            seen = scan_frame(frame, self._words, self._table, *units, levels, self._fields)
+            seen = scan_frame(frame, self._words, self._table, AS_WRITTEN, AS_WRITTEN, levels, self._fields)
+            self._fields[-1] = UNREAD
         if seen < 0 or seen & self._required != self._required:
             raise Declined
-        return Hit(self, frame, levels, units, self._fields.tolist())
+        return Hit(self, frame, levels, self._fields.tolist())
 
-    def scan(self, frame: bytes, units: tuple[int, int], levels: Sides) -> list[int]:
-        """Scan a frame anew, its levels in other units, and give its fields.
+    def scan(self, frame: bytes, units: tuple[int, int]) -> tuple[list[int], Sides]:
+        """Scan a frame anew, its levels in other units, and give its fields and levels.
 
         Raises:
             Declined: a number does not fit these.
         """
+        levels = np.empty((2, len(frame) // LEAST_LEVEL + 1, 2), _INT64)
         if scan_frame(frame, self._words, self._table, *units, levels, self._fields) < 0:
             raise Declined
-        found: list[int] = self._fields.tolist()
-        return found
+        return self._fields.tolist(), levels
 
 
 class Hit:
@@ -84,11 +83,9 @@ class Hit:
 
     __slots__ = ("_frame", "_levels", "_template", "_units", "fields")
 
-    def __init__(
-        self, template: Template, frame: bytes, levels: Sides, units: tuple[int, int], fields: list[int]
-    ) -> None:
-        """Keep what was found, in these units."""
-        self._template, self._frame, self._levels, self._units, self.fields = template, frame, levels, units, fields
+    def __init__(self, template: Template, frame: bytes, levels: Sides, fields: list[int]) -> None:
+        """Keep what was found, in the usual units."""
+        self._template, self._frame, self._levels, self._units, self.fields = template, frame, levels, USUAL, fields
 
     def text(self, field: int) -> str:
         """Give the text of a field."""
@@ -104,35 +101,43 @@ class Hit:
             raise Declined
         return found
 
-    def read(self, price_decimals: int, size_decimals: int) -> tuple[Levels, Levels]:
-        """Give bids and asks in units, `(n, 2)` each.
+    def update(
+        self, scales: Scales, symbol: int, whole: int, first: int | None, last: int | None, ts_event: int | None
+    ) -> BookUpdate:
+        """Give the book update that the frame is; `symbol` is the field of its text.
 
         Raises:
-            Declined: a number does not fit.
+            Declined: no symbol of ours, or a number that does not fit its units.
         """
-        units = price_decimals, size_decimals
-        if self._units != units:
-            self._units, self.fields = units, self._template.scan(self._frame, units, self._levels)
-        bids, asks = self.fields[-4], self.fields[-3]
-        return self._levels[0, :bids] if bids else NO_LEVELS, self._levels[1, :asks] if asks else NO_LEVELS
+        name = self._frame[symbol & _LOW : symbol >> 32].decode()
+        units, fields, levels = scales(name), self.fields, self._levels
+        if units is None:
+            raise Declined
+        if units != USUAL or fields[-1] == UNREAD:
+            fields, levels = self._template.scan(self._frame, units)
+            self._units, self.fields = units, fields
+        bids, asks = fields[-4], fields[-3]
+        return BookUpdate(
+            name,
+            whole == 1,
+            levels[0, :bids] if bids else NO_LEVELS,
+            levels[1, :asks] if asks else NO_LEVELS,
+            first,
+            last,
+            ts_event,
+        )
 
     def shift(self) -> tuple[int, int]:
-        """After `read`, give by which powers of ten its units (price, size) become the digits written, at most."""
+        """After `update`, give by which powers of ten its units (price, size) become the digits written, at most."""
         return self.fields[-2] - self._units[0], self.fields[-1] - self._units[1]
 
 
-def scan_or_decode(
-    frame: bytes, scales: Scales, scan: Callable[[bytes, Scales], Decoded], decode: Callable[[bytes, Scales], Decoded]
-) -> Decoded:
-    """Decode a frame the fast way, or where that declines the general way.
+def fall_back(frame: bytes, scales: Scales, decode: Callable[[bytes, Scales], Decoded]) -> Decoded:
+    """Decode a frame the general way, and count the book updates that the fast way left to it.
 
     Raises:
         DecodeError: an undocumented shape.
     """
-    try:
-        return scan(frame, scales)
-    except (Declined, DecodeError):
-        pass  # the general way tells what is wrong, if anything is
     decoded = decode(frame, scales)
     decoded.fallbacks = sum(isinstance(message, BookUpdate) for message in decoded.messages)
     return decoded

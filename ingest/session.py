@@ -19,7 +19,7 @@ from ingest.effects import Effects
 from ingest.liveness import Liveness
 from ingest.rota import Rota
 from ingest.tally import Tally
-from ingest.track import Track
+from ingest.track import LIVE, Track
 from ingest.venue import BookUpdate, Control, Ignored, Listing, Message, Refused, Sign, TradeUpdate, Venue
 from thalweg.errors import DecodeError
 from thalweg.events import Event, State
@@ -92,7 +92,7 @@ class Session:
         self._open = False
         for track in self.tracks:
             if track.state is not State.DELISTED:
-                once_live = track.state in (State.LIVE, State.STALE, State.HALTED)
+                once_live = track.state in (LIVE, State.STALE, State.HALTED)
                 state = State.STALE if once_live else State.CONNECTING
                 track.set_state(State.HALTED if down else state, reason, ts_recv)
         return self._take()
@@ -119,7 +119,10 @@ class Session:
         tally.fallbacks += decoded.fallbacks
         number, messages = decoded.connection_sequence, decoded.messages
         for message in messages if number is None else self._in_turn(number, messages, ts_recv):
-            self._dispatch(message, ts_recv, now)
+            if isinstance(message, BookUpdate):
+                self._book(message, ts_recv, now)
+            else:
+                self._dispatch(message, ts_recv, now)
         if self._effects.whole or self._effects.moved:
             liveness.told(now, news=self._effects.moved)
         return self._take()
@@ -156,7 +159,7 @@ class Session:
         if asking.track.wants_book:
             asking.postpone(now)
         if probing and not asking.track.probing:
-            self._liveness.probed(now, quiet=asking.track.state is State.LIVE)
+            self._liveness.probed(now, quiet=asking.track.state is LIVE)
         return self._take()
 
     def fetch_failed(self, symbol: str, after_s: float | None, ts_recv: int, now: int, reason: str = "") -> Effects:
@@ -204,8 +207,6 @@ class Session:
 
     def _dispatch(self, message: Message, ts_recv: int, now: int) -> None:
         match message:
-            case BookUpdate():
-                self._book(message, ts_recv, now)
             case TradeUpdate():
                 asking = self._books.find(message.symbol)
                 if asking:
@@ -230,9 +231,9 @@ class Session:
         track.update(update, ts_recv, now, fetched=fetched)
         if ts_event is not None and not whole:  # a whole book may be stamped with its last change
             track.judge_delay(self._skew.note(ts_event, ts_recv, now), ts_recv, now)
-        if whole and track.state is State.LIVE:
+        if whole and track.state is LIVE:
             asking.answered()
-        elif track.held:
+        elif track.state is not LIVE and track.held:
             asking.confirm(now, held=True)
 
     def _refuse(self, refused: Refused, ts_recv: int) -> None:
@@ -241,7 +242,7 @@ class Session:
         self._tally.dropped["refused"] += 1
         self._tally.refused[refused.reason] += 1
         asking = self._books.find(refused.symbol) if refused.symbol else None
-        if asking is None or asking.track.state is not State.LIVE:
+        if asking is None or asking.track.state is not LIVE:
             return
         if refused.kind == "trade":
             asking.track.lost_trade(refused.reason, ts_recv)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ingest.cadence import Cadence
 from ingest.crossing import Crossing
-from ingest.delay import Lateness
+from ingest.delay import LATE_NS, Lateness
 from ingest.holding import Holding
 from ingest.sequence import APPLY, DROPS, GAP, GOOD, UNCLAIMED, Proof, Rule, Verdict
 from ingest.tally import Tally
@@ -100,7 +100,8 @@ class Track:
         behind = mine is not None and update.last is not None and update.last < mine
         self._behind = self._behind + 1 if behind else 0
         if update.last == mine:
-            self._awake(ts_recv, now, news=False)
+            self._cadence.beat(now, news=False)
+            self._noticed(ts_recv)
         elif not behind or self._behind >= BEHIND_MAX:
             self.deaf = True
             self.lose("silent", ts_recv)
@@ -134,7 +135,9 @@ class Track:
             self._tally.dropped["refused"] += 1
             return
         self._position = first, last, ts_event = update.first, update.last, update.ts_event
-        self._awake(ts_recv, now, news=not update.whole)
+        self._cadence.beat(now, news=not update.whole)
+        if self.probing:
+            self._noticed(ts_recv)
         if update.whole:
             self._go_live(ts_recv)
         else:
@@ -183,7 +186,8 @@ class Track:
 
     def judge_delay(self, behind_ns: int, ts_recv: int, now: int) -> None:
         """Flag a live book whose news have come late for a while, until they come in time."""
-        if self.state is LIVE and self._lateness.note(behind_ns, now):
+        lateness = self._lateness
+        if (behind_ns > LATE_NS or not lateness.calm) and self.state is LIVE and lateness.note(behind_ns, now):
             self._flag_late(ts_recv)
 
     def _flag_late(self, ts_recv: int) -> None:
@@ -258,12 +262,10 @@ class Track:
             self.probing = self.wants_book = True
             self._flag_late(ts_recv)
 
-    def _awake(self, ts_recv: int, now: int, *, news: bool) -> None:
-        """Note a sign of life of the book."""
-        self._cadence.beat(now, news=news)
-        if self.probing:
-            self.probing = self.wants_book = False
-            self._flag_late(ts_recv)
+    def _noticed(self, ts_recv: int) -> None:
+        """Note a sign of life of a book whose silence was asked about."""
+        self.probing = self.wants_book = False
+        self._flag_late(ts_recv)
 
     def periodic(self, ts_recv: int) -> None:
         """Emit the whole book as it stands, so that late readers can join; only of a live book."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from ingest.fields import Object
 from ingest.venue import BookUpdate, Listing, Refused, Scales, TradeUpdate
@@ -18,22 +18,6 @@ from thalweg.instruments import MAX_DECIMALS, SYMBOL
 
 Pairs: TypeAlias = Sequence[tuple[object, object]]
 """(price, size) as the venue wrote them."""
-
-
-class LevelSource(Protocol):
-    """The levels of a book update, not yet in units."""
-
-    def read(self, price_decimals: int, size_decimals: int) -> tuple[Levels, Levels]:
-        """Give bids and asks in units, `(n, 2)` each.
-
-        Raises:
-            NumberRefused: a number does not fit exactly, or a price is zero.
-        """
-        ...
-
-    def shift(self) -> tuple[int, int]:
-        """After `read`, give by which powers of ten its units (price, size) become the digits written, at most."""
-        ...
 
 
 @dataclass(slots=True)
@@ -65,7 +49,7 @@ class Written:
 def read_book(
     scales: Scales,
     symbol: str,
-    source: LevelSource,
+    written: Written,
     *,
     whole: bool,
     first: int | None = None,
@@ -77,7 +61,7 @@ def read_book(
     if places is None:
         return _unknown(symbol, "book")
     try:
-        levels = source.read(*places)
+        levels = written.read(*places)
     except NumberRefused as error:
         return Refused(symbol, "book", error.reason)
     return BookUpdate(symbol, whole, *levels, first, last, ts_event)

@@ -25,7 +25,7 @@ from ingest.fields import (
     words_of,
 )
 from ingest.instants import from_milliseconds
-from ingest.scanning import Declined, Template, scan_or_decode
+from ingest.scanning import Declined, Template, fall_back
 from ingest.sequence import Spliced
 from ingest.units import Written, read_book, read_listings, read_trade, step_places
 from ingest.venue import (
@@ -95,7 +95,10 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
     Raises:
         DecodeError: an undocumented shape.
     """
-    return scan_or_decode(frame, scales, _scan, _decode)
+    try:
+        return _scan(frame, scales)
+    except (Declined, DecodeError):  # the general way tells what is wrong, if anything is
+        return fall_back(frame, scales, _decode)
 
 
 def _scan(frame: bytes, scales: Scales) -> Decoded:
@@ -104,13 +107,7 @@ def _scan(frame: bytes, scales: Scales) -> Decoded:
     stream, _, _, instant, symbol, first, last = hit.fields[:7]
     if not hit.text(stream):
         raise Declined
-    return Decoded(
-        [
-            read_book(
-                scales, hit.text(symbol), hit, whole=False, first=first, last=last, ts_event=from_milliseconds(instant)
-            )
-        ]
-    )
+    return Decoded([hit.update(scales, symbol, False, first, last, from_milliseconds(instant))])
 
 
 def _decode(frame: bytes, scales: Scales) -> Decoded:

@@ -26,7 +26,7 @@ from ingest.fields import (
     words_of,
 )
 from ingest.instants import from_milliseconds
-from ingest.scanning import Declined, Template, scan_or_decode
+from ingest.scanning import Declined, Template, fall_back
 from ingest.sequence import Step
 from ingest.units import Written, read_book, read_listings, read_trade, step_places
 from ingest.venue import (
@@ -44,6 +44,7 @@ from ingest.venue import (
     Sign,
     Venue,
 )
+from thalweg.errors import DecodeError
 from thalweg.events import Taker
 from thalweg.scan import ASK_PAIRS, BID_PAIRS, INTEGER, OBJECT, TEXT
 
@@ -95,7 +96,10 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
     Raises:
         DecodeError: an undocumented shape.
     """
-    return scan_or_decode(frame, scales, _scan, _decode)
+    try:
+        return _scan(frame, scales)
+    except (Declined, DecodeError):  # the general way tells what is wrong, if anything is
+        return fall_back(frame, scales, _decode)
 
 
 def _scan(frame: bytes, scales: Scales) -> Decoded:
@@ -106,9 +110,8 @@ def _scan(frame: bytes, scales: Scales) -> Decoded:
     depth = rest.partition(".")[0]
     if channel != "orderbook" or depth not in BOOK_DEPTHS:
         raise Declined
-    instant = from_milliseconds(ts if cts < 0 else cts)
-    message = read_book(scales, hit.text(symbol), hit, whole=whole == 1, first=number, last=number, ts_event=instant)
-    if isinstance(message, BookUpdate) and message.whole:
+    message = hit.update(scales, symbol, whole, number, number, from_milliseconds(ts if cts < 0 else cts))
+    if message.whole:
         message.depth = int(depth)
     return Decoded([message])
 

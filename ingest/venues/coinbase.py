@@ -25,7 +25,7 @@ from ingest.fields import (
     words_of,
 )
 from ingest.instants import from_rfc3339
-from ingest.scanning import Template, scan_or_decode
+from ingest.scanning import Declined, Template, fall_back
 from ingest.sequence import Unchecked
 from ingest.units import Written, read_book, read_listings, read_trade, step_places
 from ingest.venue import (
@@ -42,6 +42,7 @@ from ingest.venue import (
     Sign,
     Venue,
 )
+from thalweg.errors import DecodeError
 from thalweg.events import Taker
 from thalweg.scan import INTEGER, LIST, TEXT, UPDATES
 
@@ -90,15 +91,17 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
     Raises:
         DecodeError: an undocumented shape.
     """
-    return scan_or_decode(frame, scales, _scan, _decode)
+    try:
+        return _scan(frame, scales)
+    except (Declined, DecodeError):  # the general way tells what is wrong, if anything is
+        return fall_back(frame, scales, _decode)
 
 
 def _scan(frame: bytes, scales: Scales) -> Decoded:
     """Read a book frame of the documented shape, one event in it."""
     hit = BOOK.find(frame)
     _, _, instant, sequence, _, whole, symbol, _ = hit.fields[:8]
-    ts_event = hit.instant(instant)
-    return Decoded([read_book(scales, hit.text(symbol), hit, whole=whole == 1, ts_event=ts_event)], sequence)
+    return Decoded([hit.update(scales, symbol, whole, None, None, hit.instant(instant))], sequence)
 
 
 def _decode(frame: bytes, scales: Scales) -> Decoded:

@@ -22,7 +22,7 @@ from ingest.fields import (
     words_of,
 )
 from ingest.instants import from_rfc3339
-from ingest.scanning import Template, scan_or_decode
+from ingest.scanning import Declined, Template, fall_back
 from ingest.sequence import Summed
 from ingest.units import Written, read_book, read_trade
 from ingest.venue import (
@@ -92,17 +92,18 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
     Raises:
         DecodeError: an undocumented shape.
     """
-    return scan_or_decode(frame, scales, _scan, _decode)
+    try:
+        return _scan(frame, scales)
+    except (Declined, DecodeError):  # the general way tells what is wrong, if anything is
+        return fall_back(frame, scales, _decode)
 
 
 def _scan(frame: bytes, scales: Scales) -> Decoded:
     """Read a book frame of the documented shape, one book in it."""
     hit = BOOK.find(frame)
     _, whole, _, symbol, _, _, checksum, instant = hit.fields[:8]
-    ts_event = hit.instant(instant) if instant >= 0 else None
-    message = read_book(scales, hit.text(symbol), hit, whole=whole == 1, ts_event=ts_event)
-    if isinstance(message, BookUpdate):
-        _complete(message, checksum if checksum >= 0 else None, hit.shift())
+    message = hit.update(scales, symbol, whole, None, None, hit.instant(instant) if instant >= 0 else None)
+    _complete(message, checksum if checksum >= 0 else None, hit.shift())
     return Decoded([message])
 
 

@@ -15,7 +15,6 @@ from ingest.instants import from_milliseconds
 from ingest.scanning import Template
 from ingest.sequence import Spliced, Verdict
 from ingest.track import Track
-from ingest.units import read_book
 from ingest.venue import BookUpdate, Decoded, Scales
 from ingest.venues import binance
 from tests.fuzz import books
@@ -62,8 +61,7 @@ def scans_any_kind(frame: bytes, scales: Scales) -> Decoded:
     """Scan a frame without asking what it is."""
     hit = ANY_KIND.find(frame)
     _, _, _, instant, symbol, first, last = hit.fields[:7]
-    numbers = {"first": first, "last": last, "ts_event": from_milliseconds(instant)}
-    return Decoded([read_book(scales, hit.text(symbol), hit, whole=False, **numbers)])
+    return Decoded([hit.update(scales, symbol, 0, first, last, from_milliseconds(instant))])
 
 
 def without_overflow(text: str, coefficient: int, power: int) -> int:

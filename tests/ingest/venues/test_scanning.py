@@ -36,6 +36,7 @@ BOOKS = {
 BY_VENUE = pytest.mark.parametrize("name", MODULES)
 MANY = settings(max_examples=250, deadline=None)
 NUMBER = re.compile(rb'(?<=[":])[0-9]+(?:\.[0-9]+)?(?=[",}])')
+OTHER_TEXTS = (b"", b"x", b"update", b"snapshot", b"orderbook.200", b"orderbook.1.x", b"heartbeats", b"trade")
 ODD_NUMBERS = [
     *("0", "00.5", "007", "1.", ".5", "1e5", "5E-3", "-1", "-0", "+1", "1_000", " 1", "1 ", "", "NaN", "null", "0x10"),
     *("1.50000000000", "0.000000001", "0.0000000010", "0" * 64, "0" * 65, "0." + "0" * 62, "0." + "0" * 63, "1.2.3"),
@@ -117,16 +118,7 @@ def test_a_field_that_is_missing_or_says_something_else_is_not_made_up(name: str
         for found in spots:
             assert_same(name, frame[: found.start()] + frame[found.end() :])
         for found in re.finditer(rb'(?<=:")[^"]*(?=")', frame):
-            for text in (
-                b"",
-                b"x",
-                b"update",
-                b"snapshot",
-                b"orderbook.200",
-                b"orderbook.1.x",
-                b"heartbeats",
-                b"trade",
-            ):
+            for text in OTHER_TEXTS:
                 assert_same(name, frame[: found.start()] + text + frame[found.end() :])
 
 
@@ -273,10 +265,12 @@ def test_two_books_in_a_frame_are_left_to_the_general_way() -> None:
     ],
 )
 def test_many_of_the_shortest_levels_fit_the_room_made_for_them(kinds: tuple[int, ...], level: bytes) -> None:
-    template = Template(dict(zip("xy", kinds, strict=False)), {})
+    template = Template(dict(zip("xy", kinds, strict=False)) | {"s": scan.TEXT}, {})
     array = b"[" + (level * 500)[:-1] + b"]"
-    frame = b'{"x":' + array + (b',"y":' + array if len(kinds) > 1 else b"") + b"}"
-    bids, asks = template.find(frame).read(8, 8)
+    frame = b'{"x":' + array + (b',"y":' + array if len(kinds) > 1 else b"") + b',"s":"BTC-USD"}'
+    hit = template.find(frame)
+    update = hit.update(units((8, 8)), hit.fields[len(kinds)], 0, None, None, None)
+    bids, asks = update.bids, update.asks
     assert (bids == [100_000_000, 0]).all()
     assert (len(bids), len(asks)) == (500, 500 * (len(kinds) - 1))
 
