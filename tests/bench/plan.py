@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 BENCHES = {
     "engine": "the engine on captures, frame after frame",
     "memory": "what books and entries take",
+    "receive": "receiving frames, with websockets and with picows",
 }
 MODULES: dict[str, str] = {}  # where a bench's module has another name
 
