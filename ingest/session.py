@@ -296,5 +296,5 @@ class Session:
         self._effects.close = self._effects.close or reason
 
     def _take(self) -> Effects:
-        effects, self._effects = self._effects, Effects()
+        effects, self._effects = self._effects, Effects([], [], [])
         return effects

@@ -106,12 +106,14 @@ class Book:
     @property
     def best_bid(self) -> tuple[int, int] | None:
         """Price and size of the best bid."""
-        return _best(self._bids, self._counts.item(BIDS))
+        count = self._counts.item(BIDS)
+        return (self._bids.item(0, count - 1), self._bids.item(1, count - 1)) if count else None
 
     @property
     def best_ask(self) -> tuple[int, int] | None:
         """Price and size of the best ask."""
-        return _best(self._asks, self._counts.item(ASKS))
+        count = self._counts.item(ASKS)
+        return (self._asks.item(0, count - 1), self._asks.item(1, count - 1)) if count else None
 
 
 def _grown(side: Levels, count: int, more: int) -> Levels:
@@ -136,7 +138,3 @@ def _top(side: Levels, count: int, depth: int | None) -> Levels:
     """Copy the best levels, `(n, 2)`, best first."""
     start = 0 if depth is None else max(count - depth, 0)
     return np.ascontiguousarray(side[:, start:count][:, ::-1].T)
-
-
-def _best(side: Levels, count: int) -> tuple[int, int] | None:
-    return (side.item(0, count - 1), side.item(1, count - 1)) if count else None

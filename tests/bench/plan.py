@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 # A new bench is a module in tests/bench with `run(plan) -> list[Table]`, and a line here. In the order they run.
 BENCHES = {
     "engine": "the engine on captures, frame after frame",
+    "cold": "the engine with pauses between frames",
     "memory": "what books and entries take",
     "receive": "receiving frames, with websockets and with picows",
 }
