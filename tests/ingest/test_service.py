@@ -7,23 +7,25 @@ import json
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from ingest import service
 from ingest.service import Worker
 from tests.ingest.hand import until
 from tests.ingest.judging import followed, judge
 from tests.ingest.toy import TOY, delta, whole
-from thalweg import kernels
+from thalweg import instant, kernels, scan
 from thalweg.clock import SystemClock
 from thalweg.conserve import check_ingest
 from thalweg.events import Event, Status
 from thalweg.instruments import Instrument, Instruments, shard_of
 from thalweg.lease import rank
-from thalweg.settings import Settings
+from thalweg.settings import Settings, load_settings
 from thalweg.wire import decode_entry
 
 pytestmark = pytest.mark.anyio
@@ -200,3 +202,16 @@ async def test_a_bug_in_one_task_ends_the_worker_at_once(redis_url: str, server:
         with pytest.raises(ExceptionGroup):
             await worker.run()
         assert time.monotonic() - began < 1.0
+
+
+async def test_everything_compiled_is_loaded_before_the_worker_opens_a_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    for module in (kernels, scan, instant):
+        monkeypatch.setattr(module, "warm", partial(done.append, module.__name__))
+
+    async def run(worker: Worker) -> None:
+        done.append("run")
+
+    monkeypatch.setattr(Worker, "run", run)
+    await service.serve(load_settings({}), "kraken")
+    assert done == ["thalweg.kernels", "thalweg.scan", "thalweg.instant", "run"]

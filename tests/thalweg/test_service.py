@@ -171,3 +171,11 @@ def test_a_report_is_written_whole_over_the_last_one(tmp_path: Path) -> None:
 
 def test_without_a_path_there_is_no_report() -> None:
     write_report(None, {"frames": 1})
+
+
+def test_a_loop_that_spins_is_stopped_like_any_other() -> None:
+    service = start("sys.exit(run_service('toy', endless))", THALWEG_BUSY_POLL="1")
+    assert service.stdout is not None
+    assert service.stdout.readline() == "ready\n"
+    service.send_signal(signal.SIGTERM)
+    assert ended(service) == (0, "")
