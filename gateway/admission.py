@@ -6,7 +6,7 @@ import ipaddress
 from collections import Counter
 from collections.abc import Collection
 
-from gateway.protocol import CONNECTIONS, CONNECTIONS_PER_IP, REQUESTS_BURST, REQUESTS_PER_S, Close
+from gateway.protocol import REQUESTS_BURST, REQUESTS_PER_S, Close
 
 
 def is_loopback(host: str) -> bool:
@@ -37,15 +37,16 @@ def origin_allowed(origin: str | None, host: str | None, allowed: Collection[str
 class Doorkeeper:
     """Counts the connections of the node and of each address."""
 
-    def __init__(self) -> None:
-        """Begin without any."""
+    def __init__(self, most: int, most_per_address: int) -> None:
+        """Begin without any; let in so many at once, and so many of one address."""
+        self._most, self._most_per_address = most, most_per_address
         self._by_address: Counter[str] = Counter()
 
     def enter(self, address: str) -> Close | None:
         """Count a connection, or say why it is one too many."""
-        if self._by_address.total() >= CONNECTIONS:
+        if self._by_address.total() >= self._most:
             return Close.OVERLOADED
-        if self._by_address[address] >= CONNECTIONS_PER_IP:
+        if self._by_address[address] >= self._most_per_address:
             return Close.CONNECTION_LIMIT
         self._by_address[address] += 1
         return None

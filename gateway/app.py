@@ -62,7 +62,7 @@ class Gateway:
         for part in (REDIS, AGGREGATOR):
             self.hub.set_part(part, False, "not heard of yet", now())
         self.sessions: dict[Session, None] = {}
-        self.door = Doorkeeper()
+        self.door = Doorkeeper(settings.connections, settings.connections_per_ip)
         self.node = socket.gethostname()
         self.capabilities: Callable[[], Awaitable[Capabilities]] = _no_capabilities
 

@@ -16,7 +16,6 @@ HEARTBEAT_MS = 1000
 REQUEST_BYTES = 16 * 1024  # of one request; 256 channel names take 8 KiB
 REQUESTS_PER_S, REQUESTS_BURST = 10.0, 20.0
 CHANNELS = 256  # of one connection
-CONNECTIONS_PER_IP, CONNECTIONS = 20, 2000
 FIRST_SUBSCRIBE_NS = 10_000_000_000  # a connection that asks for nothing is closed after this long
 MAX_ID_TEXT, MAX_ID_INT = 36, 2**53
 NAME_LENGTH = 80  # characters of a channel's name that are repeated in an answer

@@ -16,6 +16,8 @@
 | `THALWEG_ORIGINS` | the page's own | comma-separated origins that may open a WebSocket |
 | `THALWEG_HOSTS` | localhost names | comma-separated Host names the gateway answers to |
 | `THALWEG_BUSY_POLL` | 0 | 1: event loops spin instead of sleeping, which takes one whole core a process |
+| `THALWEG_CONNECTIONS` | 2000 | clients that the gateway serves at once |
+| `THALWEG_CONNECTIONS_PER_IP` | 20 | of these from one address; behind a proxy all come from the same |
 | `THALWEG_REPORT` | none | file for a service's counters when it stops |
 | `THALWEG_LOG` | `text` | `text` or `json` lines on stderr |
 """
@@ -46,6 +48,8 @@ class Settings:
     port: int = 8080
     origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
+    connections: int = 2000
+    connections_per_ip: int = 20
     report: Path | None = None
     log: str = "text"
     egress: str = "local"
@@ -88,6 +92,8 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         port=_whole(environ, "PORT", 8080, range(65536)),
         origins=tuple(_names(get(PREFIX + "ORIGINS")) or ()),
         hosts=tuple(_names(get(PREFIX + "HOSTS")) or ("127.0.0.1", "localhost", "[::1]")),
+        connections=_whole(environ, "CONNECTIONS", 2000, range(1, 10**6)),
+        connections_per_ip=_whole(environ, "CONNECTIONS_PER_IP", 20, range(1, 10**6)),
         report=Path(report) if report else None,
         max_age_s=_positive_or_none(environ, "MAX_AGE_S"),
         busy_poll=bool(_whole(environ, "BUSY_POLL", 0, range(2))),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.admission import Allowance, Doorkeeper, is_loopback, origin_allowed
-from gateway.protocol import CONNECTIONS, CONNECTIONS_PER_IP, Close
+from gateway.protocol import Close
 
 S = 1_000_000_000
 
@@ -51,16 +51,16 @@ def test_loopback_is_known(host: str, loopback: bool) -> None:
 
 
 def test_connections_of_one_address_are_limited_and_given_back() -> None:
-    door = Doorkeeper()
-    assert [door.enter("a") for _ in range(CONNECTIONS_PER_IP + 1)][-1] is Close.CONNECTION_LIMIT
+    door = Doorkeeper(10, 3)
+    assert [door.enter("a") for _ in range(4)][-1] is Close.CONNECTION_LIMIT
     assert door.enter("b") is None
     door.leave("a")
     assert door.enter("a") is None
 
 
 def test_connections_of_the_node_are_limited() -> None:
-    door = Doorkeeper()
-    answers = [door.enter(str(n // CONNECTIONS_PER_IP)) for n in range(CONNECTIONS + 1)]
+    door = Doorkeeper(10, 3)
+    answers = [door.enter(str(n // 3)) for n in range(11)]
     assert set(answers[:-1]) == {None}
     assert answers[-1] is Close.OVERLOADED
 

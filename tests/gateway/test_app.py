@@ -13,7 +13,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from gateway.app import HEADERS, Gateway, make_app
 from gateway.hub import AGGREGATOR, REDIS
-from gateway.protocol import CONNECTIONS_PER_IP, SUBPROTOCOL
+from gateway.protocol import SUBPROTOCOL
 from gateway.service import tick
 from gateway.source import now
 from tests.gateway.client import Reader
@@ -272,7 +272,7 @@ def test_what_is_no_request_ends_the_connection(site: Site, text: str, code: int
 
 
 def test_an_address_has_so_many_connections(site: Site) -> None:
-    for _ in range(CONNECTIONS_PER_IP):
+    for _ in range(site.gateway.settings.connections_per_ip):
         assert site.gateway.door.enter("testclient") is None
     with site.client.websocket_connect(STREAM) as socket, pytest.raises(WebSocketDisconnect) as closed:
         socket.receive_text()

@@ -40,6 +40,7 @@ ALL = [
 ]
 ALL += ["THALWEG_STREAM_CAP", "THALWEG_HOST", "THALWEG_PORT", "THALWEG_ORIGINS", "THALWEG_HOSTS", "THALWEG_REPORT"]
 ALL += ["THALWEG_LOG", "THALWEG_EGRESS", "THALWEG_MAX_AGE_S", "THALWEG_BUSY_POLL", "THALWEG_KRAKEN_WS"]
+ALL += ["THALWEG_CONNECTIONS", "THALWEG_CONNECTIONS_PER_IP"]
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -57,6 +58,8 @@ def test_an_empty_variable_says_nothing(name: str) -> None:
         ("THALWEG_SNAPSHOT_S", "60", "snapshot_s", 60.0),
         ("THALWEG_MAX_AGE_S", "3600", "max_age_s", 3600.0),
         ("THALWEG_BUSY_POLL", "1", "busy_poll", True),
+        ("THALWEG_CONNECTIONS", "1000", "connections", 1000),
+        ("THALWEG_CONNECTIONS_PER_IP", "1000", "connections_per_ip", 1000),
         ("THALWEG_BUSY_POLL", "0", "busy_poll", False),
         ("THALWEG_STREAM_CAP", "1000", "stream_cap", 1000),
         ("THALWEG_HOST", "0.0.0.0", "host", "0.0.0.0"),
