@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.channels import RAW_MS, TICK_MS, Channel, parse_channel
+from gateway.joined import Joined
 from gateway.notices import Metrics, MetricsTopic, Part, StatusTopic
 from gateway.outbox import Outbox
 from gateway.protocol import CHANNELS, Code, Subscribe
@@ -182,9 +183,9 @@ class Hub:
             if frame is not None:
                 frames[topic] = frame
                 outboxes |= followed.outboxes
-        joined = Joined(frames)
+        joined = Joined(frames, b"", now)
         for outbox in outboxes:
-            outbox.flush(frames, joined, b"", now)
+            outbox.flush(joined)
 
     def tick(self, number: int, now: Now) -> Mapping[Topic, Frame]:
         """Step every topic that is due, the raw ones too, and give the frames of those that have something to say."""
@@ -221,20 +222,3 @@ def told_of(complaints: Mapping[str, str], instruments: int) -> str:
         return "; ".join(reasons)
     first, others = next(iter(complaints)), len(complaints) - 1
     return "; ".join(reasons) + f" ({first}" + (f" and {others} more)" if others else ")")
-
-
-class Joined:
-    """The frames of one tick joined per set of topics, once for all clients that have the same."""
-
-    def __init__(self, frames: Mapping[Topic, Frame]) -> None:
-        """Begin with the tick's frames."""
-        self._frames = frames
-        self._made: dict[frozenset[Topic], bytes] = {}
-
-    def __call__(self, topics: frozenset[Topic]) -> bytes:
-        """Give the texts of these topics' frames, one a line."""
-        made = self._made.get(topics)
-        if made is None:
-            texts = (self._frames[topic].text for topic in topics if topic in self._frames)
-            made = self._made[topics] = b"\n".join(text for text in texts if text)
-        return made

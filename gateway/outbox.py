@@ -6,12 +6,13 @@ drained it gets a keyframe of everything. Nothing is queued for it, so it costs 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import orjson
 
+from gateway.joined import Joined, Topics
+from gateway.message import Message
 from gateway.protocol import Close
 from gateway.topic import Frame, Now, Position, Topic
 
@@ -21,14 +22,16 @@ DRAINED_BYTES = 32 * 1024  # of unsent data: less ends the lag
 KEYFRAME_BYTES = 256 * 1024  # of keyframes in one tick; the rest follows in the next ones
 LAG_NS = 15_000_000_000  # a client that lags longer is disconnected
 
-Frames = Mapping[Topic, Frame]
-
 
 class Wire(Protocol):
     """A client's connection, to be written to without waiting."""
 
     def write(self, text: bytes) -> None:
-        """Send a text message."""
+        """Send a text message to this client alone."""
+        ...
+
+    def deliver(self, message: Message) -> None:
+        """Send a message that others may get too."""
         ...
 
     def buffered(self) -> int:
@@ -93,8 +96,9 @@ class Outbox:
         """Begin with an empty connection."""
         self.wire = wire
         self.subscriptions: dict[str, Subscription] = {}
-        self.topics: frozenset[Topic] = frozenset()
+        self.topics: Topics = frozenset()
         self.closed = False
+        self._behind = False
         self._lagging_since: int | None = None
         self._skipped_ticks = 0
 
@@ -102,6 +106,7 @@ class Outbox:
         """Follow a topic, beginning with a keyframe in the next tick."""
         self.subscriptions[name] = Subscription(name, topic)
         self.topics = self.topics | {topic}
+        self._behind = True
 
     def unsubscribe(self, name: str) -> Topic:
         """Stop following a topic and give it."""
@@ -124,68 +129,77 @@ class Outbox:
             self.closed = True
             self.wire.close(close)
 
-    def flush(self, frames: Frames, join: Callable[[frozenset[Topic]], bytes], heartbeat: bytes, now: Now) -> None:
-        """Send what is due in this tick in one write.
-
-        Args:
-            frames: the frames of this tick; a topic without one had nothing to say.
-            join: gives the joined frames of a set of topics; shared by all clients that have the same.
-            heartbeat: a control message for everybody, or nothing.
-            now: the instant of the tick.
-        """
+    def flush(self, joined: Joined) -> None:
+        """Send what is due in this tick in one write."""
         if self.closed:
             return
         waiting = self.wire.buffered()
-        notes = [heartbeat]
+        if self._behind or joined.restarted or self._lagging_since is not None:
+            self._flush_apart(joined, waiting)
+            return
+        bundle = joined.bundle(self.topics)
+        self.topics = bundle.topics
+        if waiting and bundle.news and waiting + bundle.message.size > SOFT_BYTES:
+            self._lag(joined)
+        elif bundle.message.size:
+            self.wire.deliver(bundle.message)
+
+    def _flush_apart(self, joined: Joined, waiting: int) -> None:
+        """Send what is due to a client that lags, or that needs a keyframe of anything."""
+        texts: list[bytes] = []
         if self._lagging_since is not None:
-            if self._is_late(waiting, self._lagging_since, now):
+            if self._is_late(waiting, self._lagging_since, joined.at):
                 self.end(Close.SLOW)
                 return
             if waiting > DRAINED_BYTES:
                 self._skipped_ticks += 1
-                self._write(notes)
+                self._deliver(joined.heartbeat)
                 return
-            notes.append(self._recover())
-        text, owed = self._due(frames, join)
-        if text and waiting and waiting + len(text) > SOFT_BYTES:
-            self._lag(frames, now)
-            self._write(notes)
+            texts.append(self._recover())
+        due, owed = self._due(joined)
+        size = sum(map(len, due))
+        if due and waiting and waiting + size > SOFT_BYTES:
+            self._lag(joined)
             return
-        self._write([*notes, text, *self._keyframes(owed, KEYFRAME_BYTES - waiting - len(text), now)])
+        texts += due
+        texts += self._keyframes(owed, KEYFRAME_BYTES - waiting - size, joined)
+        self._behind = any(one.behind for one in owed)
+        self._deliver(joined.message(texts))
 
-    def _write(self, texts: list[bytes]) -> None:
-        joined = b"\n".join(text for text in texts if text)
-        if joined:
-            self.wire.write(joined)
+    def _deliver(self, message: Message) -> None:
+        if message.size:
+            self.wire.deliver(message)
 
-    def _due(self, frames: Frames, join: Callable[[frozenset[Topic]], bytes]) -> tuple[bytes, list[Subscription]]:
-        """Give the joined frames for those subscriptions that can take them, and those that need a keyframe first."""
+    def _due(self, joined: Joined) -> tuple[list[bytes], list[Subscription]]:
+        """Give the frames for those subscriptions that can take them, and those that need a keyframe first."""
         for one in self.subscriptions.values():
-            frame = frames.get(one.topic)
+            frame = joined.frames.get(one.topic)
             if frame is not None and frame.restart:
                 one.leave(frame.before)
         owed = [one for one in self.subscriptions.values() if one.behind]
-        due = self.topics if not owed else self.topics - {one.topic for one in owed}
-        return join(due), owed
+        return joined.texts(self.topics - {one.topic for one in owed}), owed
 
-    def _keyframes(self, owed: list[Subscription], budget: int, now: Now) -> list[bytes]:
+    @staticmethod
+    def _keyframes(owed: list[Subscription], budget: int, joined: Joined) -> list[bytes]:
         """Give keyframes until the budget is spent; at least one where nothing waits."""
         texts: list[bytes] = []
         for one in owed:
             if budget <= 0:
                 break
-            frame = one.topic.keyframe(one.left, now)
+            frame = joined.keyframe(one.topic, one.left)
             one.follow(frame)
             texts.append(frame.text)
             budget -= len(frame.text)
         return texts
 
-    def _lag(self, frames: Frames, now: Now) -> None:
+    def _lag(self, joined: Joined) -> None:
         """Leave out this tick's frames and those to come."""
-        self._lagging_since, self._skipped_ticks = now.monotonic, 1
+        self._lagging_since, self._skipped_ticks = joined.at.monotonic, 1
+        self._behind = True
         for one in self.subscriptions.values():
-            frame = frames.get(one.topic)
+            frame = joined.frames.get(one.topic)
             one.leave(one.topic.position if frame is None else frame.before)
+        self._deliver(joined.heartbeat)
 
     @staticmethod
     def _is_late(waiting: int, since: int, now: Now) -> bool:

@@ -15,7 +15,8 @@ import uvicorn
 
 from gateway.app import Gateway, make_app
 from gateway.channels import TICK_MS
-from gateway.hub import Arrival, Joined
+from gateway.hub import Arrival
+from gateway.joined import Joined
 from gateway.protocol import HEARTBEAT_MS, REQUEST_BYTES, heartbeat
 from gateway.sink import Board
 from gateway.source import Source, now
@@ -127,9 +128,9 @@ async def tick(gateway: Gateway, rings: Rings, writing: asyncio.Lock) -> None:
             beats = number // TICKS_PER_HEARTBEAT
             text = heartbeat(beats, at.micros)
         async with writing:
-            joined = Joined(frames := gateway.hub.tick(number, at))
+            joined = Joined(gateway.hub.tick(number, at), text, at)
             for count, session in enumerate(list(gateway.sessions), 1):
-                session.flush(frames, joined, text, at)
+                session.flush(joined)
                 if count % SESSIONS_AT_ONCE == 0:
                     await asyncio.sleep(0)
         sample(rings, arrivals, at.wall, time.time_ns())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import orjson
 
 from gateway.admission import Allowance
-from gateway.hub import Hub, Joined
-from gateway.outbox import Frames, Outbox, Wire
+from gateway.hub import Hub
+from gateway.joined import Joined
+from gateway.outbox import Outbox, Wire
 from gateway.protocol import (
     FIRST_SUBSCRIBE_NS,
     Ask,
@@ -67,11 +68,11 @@ class Session:
         stats = {name: one.stats() for name, one in self.outbox.subscriptions.items()}
         return orjson.dumps({"t": "stats", "id": request.id, "ch": stats})
 
-    def flush(self, frames: Frames, joined: Joined, heartbeat: bytes, now: Now) -> None:
+    def flush(self, joined: Joined) -> None:
         """Send what is due in this tick."""
-        if not self._subscribed and now.monotonic - self._opened_ns > FIRST_SUBSCRIBE_NS:
+        if not self._subscribed and joined.at.monotonic - self._opened_ns > FIRST_SUBSCRIBE_NS:
             self.outbox.end(Close.NOTHING_SUBSCRIBED)
-        self.outbox.flush(frames, joined, heartbeat, now)
+        self.outbox.flush(joined)
 
     def leave(self) -> None:
         """Give up everything it followed."""

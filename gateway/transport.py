@@ -12,34 +12,39 @@ from typing import Any, Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
+from websockets.server import ServerProtocol
 
+from gateway.message import WINDOW_BITS, Message, framed
 from gateway.outbox import Wire
 from gateway.protocol import Close, farewell
 
 EXTENSION = "thalweg.fanout"
 CLOSE_S = 2.0  # a client that has not read its close frame by then is cut off
-TEXT = 0x81  # FIN and opcode 1 of RFC 6455, section 5.2
-
-
-def frame_head(length: int) -> bytes:
-    """Give the head of an unmasked, unfragmented text frame."""
-    if length < 126:
-        return bytes((TEXT, length))
-    if length < 1 << 16:
-        return bytes((TEXT, 126)) + length.to_bytes(2, "big")
-    return bytes((TEXT, 127)) + length.to_bytes(8, "big")
 
 
 class FanoutProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket protocol, lent to the application as a `Wire`.
+    """uvicorn's WebSocket protocol, lent to the application as a `Wire`; the rest of the protocol stays uvicorn's.
 
-    Frames are written uncompressed, which is legal on every connection; the rest of the protocol stays uvicorn's.
+    Compression is agreed on without context takeover, so that one compressed frame fits every connection. A plain
+    frame is legal on each of them.
     """
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        """Begin as uvicorn does, but with the one kind of compression that can be shared."""
+        super().__init__(*arguments, **more)
+        shared = ServerPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True)
+        self.conn = ServerProtocol(extensions=[shared], max_size=self.config.ws_max_size, logger=self.logger)
+        self._deflates = False
 
     async def run_asgi(self) -> None:
         """Run the application with this connection among the scope's extensions."""
         extensions: dict[str, Any] = {**(self.scope["extensions"] or {}), EXTENSION: self}
         self.scope["extensions"] = extensions
+        self._deflates = any(
+            isinstance(one, PerMessageDeflate) and one.local_max_window_bits >= WINDOW_BITS
+            for one in self.conn.extensions
+        )
         await super().run_asgi()
 
     @property
@@ -47,9 +52,14 @@ class FanoutProtocol(WebSocketsSansIOProtocol):
         return not (self.close_sent or self.disconnected or self.transport.is_closing())
 
     def write(self, text: bytes) -> None:
-        """Send a text message."""
+        """Send a text message to this client alone."""
         if self._open:
-            self.transport.writelines((frame_head(len(text)), text))
+            self.transport.write(framed(text))
+
+    def deliver(self, message: Message) -> None:
+        """Send a message that others may get too."""
+        if self._open:
+            self.transport.write(message.deflated if self._deflates else message.plain)
 
     def buffered(self) -> int:
         """Give the bytes that the network has not taken yet."""
@@ -106,6 +116,10 @@ class QueuedWire:
             self._texts.append(text)
             self._bytes += len(text)
             self._more.set()
+
+    def deliver(self, message: Message) -> None:
+        """Queue a message that others may get too."""
+        self.write(message.text)
 
     def buffered(self) -> int:
         """Give the bytes in the queue."""

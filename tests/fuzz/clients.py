@@ -6,6 +6,7 @@ import orjson
 
 from gateway.channels import DEPTHS, RATES_MS
 from gateway.hub import Hub
+from gateway.message import Message
 from gateway.protocol import (
     CHANNELS,
     MAX_ID_INT,
@@ -42,6 +43,9 @@ class Wire:
 
     def write(self, text: bytes) -> None:
         self.written.append(text)
+
+    def deliver(self, message: Message) -> None:
+        self.write(message.text)
 
     def buffered(self) -> int:
         return 0

@@ -8,7 +8,9 @@ from typing import Any
 
 import orjson
 
-from gateway.hub import Hub, Joined
+from gateway.hub import Hub
+from gateway.joined import Joined
+from gateway.message import Message as Outgoing
 from gateway.protocol import Close
 from gateway.session import Session
 from gateway.topic import Now
@@ -99,6 +101,9 @@ class RecordingWire:
         else:
             self.reader.take(text)
 
+    def deliver(self, message: Outgoing) -> None:
+        self.write(message.text)
+
     def buffered(self) -> int:
         return sum(map(len, self.unsent))
 
@@ -135,6 +140,6 @@ class Ticker:
         for _ in range(count):
             self.number += 1
             frames = self.hub.tick(self.number, self.now)
-            joined = Joined(frames)
+            joined = Joined(frames, b"", self.now)
             for session in self.sessions:
-                session.flush(frames, joined, b"", self.now)
+                session.flush(joined)

@@ -40,6 +40,6 @@ def test_a_depth_is_granted_in_steps(asked: int, granted: int) -> None:
     assert quantise(asked, DEPTHS) == granted
 
 
-@pytest.mark.parametrize(("asked", "granted"), [(0, 100), (100, 100), (101, 250), (5000, 1000)])
+@pytest.mark.parametrize(("asked", "granted"), [(0, 0), (1, 100), (100, 100), (101, 250), (5000, 1000)])
 def test_a_rate_is_granted_in_steps(asked: int, granted: int) -> None:
     assert quantise(asked, RATES_MS) == granted

@@ -4,10 +4,8 @@ import random
 
 import pytest
 
-from gateway.channels import Channel
-from gateway.hub import AGGREGATOR, REDIS, Hub, Joined
-from gateway.topic import Frame, Now, Position, Topic
-from gateway.topics import TradesTopic
+from gateway.hub import AGGREGATOR, REDIS, Hub
+from gateway.topic import Now
 from tests.gateway.client import RecordingWire, Ticker
 from tests.gateway.publications import START_NS, Maker, instruments
 from tests.gateway.test_topics import BOOK, LADDER, Scene, expected_book, expected_ladder
@@ -147,16 +145,3 @@ def test_the_report_has_only_what_was_joined() -> None:
     hub.replicas["BTC-USDT"].join([maker.key()], 0)
     hub.replicas["BTC-USDT"].receive(maker.delta(), 0)
     assert hub.report() == {"BTC-USDT": {"joined_at": 10, "head": 11, "received": 1, "refilled": 0}}
-
-
-@pytest.mark.parametrize("names", [(BOOK,), (BOOK, LADDER)])
-def test_frames_are_joined_by_lines_and_empty_ones_left_out(names: tuple[str, ...]) -> None:
-    replica = Hub(instruments()).replicas["BTC-USDT"]
-    topics = [TradesTopic(Channel(name, "trades"), replica) for name in names]
-    silent = TradesTopic(Channel("", "trades"), replica)
-    frames: dict[Topic, Frame] = {silent: Frame(b"", Position(), 1)}
-    frames |= {topic: Frame(name.encode(), Position(), 1) for topic, name in zip(topics, names, strict=True)}
-    joined = Joined(frames)
-    text = joined(frozenset([*topics, silent]))
-    assert sorted(text.decode().split("\n")) == sorted(names)
-    assert joined(frozenset([*topics, silent])) is text

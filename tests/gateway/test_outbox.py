@@ -4,6 +4,7 @@ import pytest
 
 from gateway.outbox import HARD_BYTES, KEYFRAME_BYTES, LAG_NS, SOFT_BYTES
 from gateway.protocol import Close
+from gateway.replica import TRADES_KEPT
 from tests.gateway.client import RecordingWire
 from tests.gateway.test_topics import BEST, BOOK, LADDER, TRADES, Scene
 
@@ -103,10 +104,10 @@ def test_a_slow_client_harms_no_other() -> None:
 def test_a_frame_larger_than_the_bound_reaches_one_who_reads() -> None:
     scene = Scene()
     scene.follow(TRADES)
-    scene.publish(scene.maker.delta(trades=2000), scene.maker.delta(trades=2000))
+    scene.publish(scene.maker.delta(trades=TRADES_KEPT), scene.maker.delta(trades=TRADES_KEPT))
     scene.tick()
     (one,) = scene.wire.reader.of("trades")
-    assert (len(one["x"]), one["drop"]) == (2000, 2000)
+    assert (len(one["x"]), one["drop"]) == (TRADES_KEPT, TRADES_KEPT)
 
 
 def test_keyframes_are_spread_over_ticks() -> None:

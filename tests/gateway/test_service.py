@@ -13,6 +13,8 @@ import orjson
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory, PerMessageDeflate
+from websockets.frames import Frame
 from websockets.typing import Subprotocol
 
 from gateway.hub import Arrival
@@ -157,7 +159,7 @@ async def test_a_client_that_does_not_read_harms_nobody_and_recovers(running: Ru
     async with (
         serving(running),
         running.client(BOOK, TRADES) as healthy,
-        running.client(BOOK, TRADES, sock=narrow, max_queue=1) as stalled,
+        running.client(BOOK, TRADES, sock=narrow, max_queue=1, compression=None) as stalled,
     ):
         while healthy.reader.books.get(BOOK) is None or healthy.reader.books[BOOK].merged < 12:
             running.step(trades=2000)
@@ -171,6 +173,46 @@ async def test_a_client_that_does_not_read_harms_nobody_and_recovers(running: Ru
         assert stalled.reader.books[BOOK].snapshots == 2
         assert stalled.reader.books[BOOK].ranked() == expected_book(running.maker, "kraken", 10)
         assert sum(one["drop"] for one in stalled.reader.of("trades")) > 0
+
+
+class Observed(ClientPerMessageDeflateFactory):
+    """Offers compression, and notes of every data frame whether it came compressed."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.compressed: list[bool] = []
+
+    def process_response_params(self, *agreed: Any) -> PerMessageDeflate:
+        extension = super().process_response_params(*agreed)
+        decode = extension.decode
+
+        def noted(frame: Frame, *, max_size: int | None = None) -> Frame:
+            self.compressed.append(frame.rsv1)
+            return decode(frame, max_size=max_size)
+
+        extension.decode = noted  # type: ignore[method-assign]
+        return extension
+
+
+@pytest.mark.parametrize(
+    ("offer", "compressed"),
+    [(Observed(), True), (Observed(server_max_window_bits=9), False), (None, False)],
+    ids=["compressed", "plain, as its window is smaller than ours", "plain, as it offers none"],
+)
+async def test_every_kind_of_client_gets_the_same(running: Running, offer: Observed | None, compressed: bool) -> None:
+    options: dict[str, Any] = {"extensions": [offer]} if offer else {"compression": None}
+    async with serving(running), running.client(BOOK, LADDER, "status", **options) as client:
+        books = client.reader.books
+        while len(books) < 2 or books[BOOK].merged < 20:
+            running.step()
+            await client.read()
+        while {books[BOOK].s, books[LADDER].s} != {running.maker.seq}:
+            running.step(0)
+            await client.read()
+        assert books[BOOK].ranked() == expected_book(running.maker, "kraken", 10)
+        assert books[LADDER].ranked() == expected_ladder(running.maker, 10)
+        assert (books[BOOK].snapshots, books[BOOK].skipped) == (1, 0)
+    assert (offer is not None and any(offer.compressed)) is compressed
 
 
 async def test_a_request_that_is_too_big_ends_the_connection(running: Running) -> None:

@@ -5,22 +5,10 @@ from typing import Any
 
 import pytest
 from starlette.websockets import WebSocket
-from websockets.client import ClientProtocol
-from websockets.frames import Frame, Opcode
-from websockets.protocol import State
-from websockets.uri import parse_uri
 
 from gateway.protocol import Close
-from gateway.transport import QueuedWire, direct_wire, frame_head
+from gateway.transport import QueuedWire, direct_wire
 from tests.gateway.redis_side import until
-
-
-@pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 65_535, 65_536, 200_000])
-def test_a_library_reads_the_frames_that_we_build(length: int) -> None:
-    client = ClientProtocol(parse_uri("ws://localhost/"), state=State.OPEN, max_size=None)
-    text = b"x" * length
-    client.receive_data(frame_head(length) + text)
-    assert client.events_received() == [Frame(Opcode.TEXT, text)]
 
 
 class Pipe:
