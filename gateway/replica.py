@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-import numpy as np
-
-from gateway.levels import ASK, BID, Scale, apply_changes
+from gateway.levels import Scale, Shown
+from gateway.side import ASK, BID, Side
 from thalweg.events import State, Taker
 from thalweg.fixed import NO_LEVELS, Levels
 from thalweg.instruments import Instrument
@@ -22,7 +21,10 @@ from thalweg.ladder import LadderSide, Quote, best_quote, merge_side
 from thalweg.publication import Kind, Publication, Rows, Stamps, VenueLine
 
 TRADES_KEPT = 1000  # trades of one instrument; more than five times what the busiest second has brought
+MANY = 64  # changes, as of a key record: more are sorted at once where nothing was before
 UNSETTLED = 256  # records whose changes may wait until somebody looks; a key record comes that often
+
+Best = tuple[int, int] | None
 
 
 def is_sound(one: Publication) -> bool:
@@ -64,7 +66,7 @@ class Replica:
         self.instrument = instrument
         self.scale = Scale(instrument.price_decimals, instrument.size_decimals, tuple(instrument.symbols))
         self.lines = {venue: VenueLine(venue) for venue in instrument.symbols}
-        self._books: dict[str, list[Levels]] = {venue: [NO_LEVELS, NO_LEVELS] for venue in instrument.symbols}
+        self._books = {venue: (Side(BID), Side(ASK)) for venue in instrument.symbols}
         self._changes: list[Rows] = []
         self._names: list[str] = []
         self.trades: deque[ShownTrade] = deque(maxlen=TRADES_KEPT)
@@ -115,7 +117,7 @@ class Replica:
         self.applied += 1
         if one.kind is Kind.KEY:
             self._changes.clear()
-            self._books = {venue: [NO_LEVELS, NO_LEVELS] for venue in self._books}
+            self._books = {venue: (Side(BID), Side(ASK)) for venue in self._books}
             self.lines = {venue: VenueLine(venue) for venue in self.lines}
         if one.kind is Kind.OPEN:
             self._reopen()
@@ -139,20 +141,21 @@ class Replica:
             self.lines[venue] = VenueLine(venue, State.SYNCING, since=line.since, reason="aggregator took over")
 
     def _settle(self) -> None:
-        """Bring the changes since the last look into the books, all at once: a later one wins.
+        """Bring the changes since the last look into the books: a later one wins.
 
         Most records are never looked at one by one, and a key record empties the list.
         """
         if not self._changes:
             return
-        changes = np.concatenate(self._changes)
+        sides = [side for name in self._names for side in self._books.get(name) or (Side(BID), Side(ASK))]
+        for changes in self._changes:
+            if len(changes) < MANY or any(map(len, sides)):
+                for code, price, size in changes.tolist():
+                    sides[code].put(price, size)
+            else:
+                for code, side in enumerate(sides):
+                    side.fill(*changes[changes[:, 0] == code, 1:].T.tolist())
         self._changes.clear()
-        codes = changes[:, 0]
-        for code in set(codes.tolist()):
-            book = self._books.get(self._names[code >> 1])
-            if book is not None:
-                side = code & 1
-                book[side] = apply_changes(book[side], changes[codes == code, 1:], ASK if side else BID)
 
     def trust(self, trouble: str | None, now_ns: int) -> None:
         """Note what speaks against calling anything live, as of a wall instant; `None` if nothing does."""
@@ -186,7 +189,19 @@ class Replica:
         """Give a venue's bids and asks, `(n, 2)`, best first."""
         self._settle()
         bids, asks = self._books[venue]
-        return bids, asks
+        return bids.array(), asks.array()
+
+    def tops(self, venue: str, depth: int) -> tuple[Shown, Shown]:
+        """Give the best of a venue's bids and asks, best first."""
+        self._settle()
+        bids, asks = self._books[venue]
+        return bids.top(depth), asks.top(depth)
+
+    def best(self, venue: str) -> tuple[Best, Best]:
+        """Give a venue's best bid and offer, whatever its state."""
+        self._settle()
+        bids, asks = self._books[venue]
+        return bids.best(), asks.best()
 
     def ladder(self, depth: int) -> tuple[LadderSide, LadderSide]:
         """Merge the live books; one column a venue, whether it is live or not."""
@@ -196,16 +211,11 @@ class Replica:
 
     def quote(self) -> Quote:
         """Give the best bid and offer over the live books."""
-        tops = [tuple(self.best(side) for side in self._live_sides(venue)) for venue in self.scale.venues]
-        return best_quote([top[0] for top in tops], [top[1] for top in tops])
+        tops = [self.best(venue) for venue in self.scale.venues if self.state(venue) is State.LIVE]
+        return best_quote([bid for bid, _ in tops], [ask for _, ask in tops])
 
     def _live_sides(self, venue: str) -> tuple[Levels, Levels]:
         return self.sides(venue) if self.state(venue) is State.LIVE else (NO_LEVELS, NO_LEVELS)
-
-    @staticmethod
-    def best(side: Levels) -> tuple[int, int] | None:
-        """Give the best level of a side."""
-        return (int(side[0, 0]), int(side[0, 1])) if len(side) else None
 
     def recent(self, first: int, end: int) -> list[ShownTrade]:
         """Give the trades numbered `first` to `end` (not included) that are still kept, oldest first."""

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import thalweg
 from gateway.hub import Hub
-from gateway.levels import Scale, cut, level_texts
+from gateway.levels import Scale, level_texts, shown
 from gateway.protocol import SUBPROTOCOL
 from gateway.replica import Replica
 from gateway.topic import Now
@@ -79,7 +79,7 @@ def _standing(replica: Replica, state: State, age_ms: int | None) -> Answer:
 def book(replica: Replica, venue: str, depth: int, now: Now) -> Answer:
     """Give a venue's book."""
     scale = Scale(replica.scale.price_decimals, replica.scale.size_decimals)
-    bids, asks = (level_texts(cut(side, depth), scale) for side in replica.sides(venue))
+    bids, asks = (level_texts(side, scale) for side in replica.tops(venue, depth))
     standing = _standing(replica, replica.state(venue), replica.age_ms(venue, now.wall))
     flags = flags_text(replica.lines[venue].flags)
     return standing | {"venue": venue, "flags": flags, "why": replica.reason(venue), "bids": bids, "asks": asks}
@@ -87,7 +87,7 @@ def book(replica: Replica, venue: str, depth: int, now: Now) -> Answer:
 
 def ladder(replica: Replica, depth: int, now: Now) -> Answer:
     """Give the consolidated ladder; every level says who quotes how much."""
-    bids, asks = (level_texts(side, replica.scale) for side in replica.ladder(depth))
+    bids, asks = (level_texts(shown(side), replica.scale) for side in replica.ladder(depth))
     return _consolidated(replica, now) | {
         "venues": {venue: venue_text(replica, venue, now) for venue in replica.scale.venues},
         "bids": bids,

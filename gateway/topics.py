@@ -11,11 +11,10 @@ from typing import Any
 import orjson
 
 from gateway.channels import Channel
-from gateway.levels import ASK, BID, changed_levels, cut, level_texts, top_checksum
+from gateway.levels import Shown, changed_levels, level_texts, shown, top_checksum
 from gateway.replica import Replica
 from gateway.topic import Frame, Now, Position
 from gateway.wording import best_text, flags_text, ladder_state, quote_text, stamps_text, trade_text, venue_text
-from thalweg.ladder import LadderSide
 
 REFRESH_NS = 1_000_000_000  # a checksum at least this often, and ages while nothing else changes
 CATCH_UP_TRADES = 200  # newest trades that one who fell behind still gets
@@ -62,11 +61,11 @@ class Steps:
 
 
 @dataclass(slots=True)
-class Shown:
+class Look:
     """A book or ladder as subscribers have it; `extras` are the other fields of its messages."""
 
-    bids: LadderSide
-    asks: LadderSide
+    bids: Shown
+    asks: Shown
     extras: dict[str, Any]
 
 
@@ -88,10 +87,10 @@ class BookTopic:
         """How far the frames have come."""
         return self._steps.position
 
-    def _look(self, now: Now) -> Shown:
+    def _look(self, now: Now) -> Look:
         replica, venue = self._steps.replica, self._channel.venue
         if self._channel.kind == "cbook":
-            bids, asks = replica.ladder(self._depth)
+            bids, asks = map(shown, replica.ladder(self._depth))
             quote = replica.quote()
             extras = {
                 "st": ladder_state(replica),
@@ -100,9 +99,9 @@ class BookTopic:
                 "v": {name: venue_text(replica, name, now) for name in replica.scale.venues},
             }
         else:
-            bids, asks = (cut(side, self._depth) for side in replica.sides(venue))
+            bids, asks = replica.tops(venue, self._depth)
             extras = {"st": replica.state(venue), "fl": flags_text(replica.lines[venue].flags)}
-        return Shown(bids, asks, {"ts": stamps_text(replica.stamps, now)} | extras)
+        return Look(bids, asks, {"ts": stamps_text(replica.stamps, now)} | extras)
 
     def advance(self, now: Now) -> Frame | None:
         """Step to the book as it is now."""
@@ -113,8 +112,8 @@ class BookTopic:
         if not steps.behind:
             return None
         old, new = self._shown, self._look(now)
-        bids = changed_levels(old.bids, new.bids, BID, self._scale)
-        asks = changed_levels(old.asks, new.asks, ASK, self._scale)
+        bids = changed_levels(old.bids, new.bids, self._scale)
+        asks = changed_levels(old.asks, new.asks, self._scale)
         told = bids or asks or any(old.extras[key] != new.extras[key] for key in ("st", "fl"))
         if not told and now.monotonic - self._ts_sent < REFRESH_NS:
             return None

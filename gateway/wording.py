@@ -64,7 +64,7 @@ def venue_text(replica: Replica, venue: str, now: Now) -> dict[str, Any]:
 def best_text(replica: Replica, venue: str) -> dict[str, str | None]:
     """Give a venue's best bid and offer, whatever its state."""
     scale = replica.scale
-    bid, ask = (replica.best(side) for side in replica.sides(venue))
+    bid, ask = replica.best(venue)
     return {
         "bid": _fixed(bid and bid[0], scale.price_decimals),
         "bid_size": _fixed(bid and bid[1], scale.size_decimals),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.hub import AGGREGATOR, REDIS, Hub
-from gateway.levels import Scale, cut, level_texts
+from gateway.levels import Scale, level_texts, shown
 from gateway.replica import Replica
 from tests.gateway.client import RecordingWire, Ticker
 from tests.gateway.publications import VENUES, Maker, instruments
@@ -264,9 +264,10 @@ def test_trades_lost_before_the_replica_joined_anew_are_told_as_a_gap() -> None:
     assert (one["gap"], len(one["x"]), one["drop"]) == (42, 2, 0)
 
 
-def test_cut_and_merge_agree_on_one_venue() -> None:
+def test_the_best_of_a_book_and_the_ladder_agree_on_one_venue() -> None:
     maker = Maker()
     replica = Replica(instruments().by_name["BTC-USDT"])
     replica.join([maker.delta(60), maker.key()], 0)
     bids, _ = replica.sides("kraken")
-    assert level_texts(merge_side([bids], 1, 10), Scale(2, 8)) == level_texts(cut(bids, 10), Scale(2, 8))
+    ladder, book = shown(merge_side([bids], 1, 10)), replica.tops("kraken", 10)[0]
+    assert level_texts(ladder, Scale(2, 8)) == level_texts(book, Scale(2, 8))
