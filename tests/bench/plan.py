@@ -18,6 +18,7 @@ BENCHES = {
     "cold": "the engine with pauses between frames",
     "memory": "what books and entries take",
     "receive": "receiving frames, with websockets and with picows",
+    "fanout": "the gateway with a thousand clients, and what one client is sent",
 }
 MODULES: dict[str, str] = {}  # where a bench's module has another name
 

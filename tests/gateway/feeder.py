@@ -113,12 +113,17 @@ class Feeder:
 class GatewayProcess:
     """`python -m gateway` on a free port; `address` is that of its page."""
 
-    def __init__(self, redis_url: str, instruments: Sequence[str]) -> None:
+    def __init__(self, redis_url: str, instruments: Sequence[str], more: Mapping[str, str] | None = None) -> None:
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}/"
         settings = {"REDIS_URL": redis_url, "THALWEG_PORT": str(self.port), "THALWEG_ONLY": ",".join(instruments)}
-        self._environment = os.environ | settings
+        self._environment = os.environ | settings | dict(more or {})
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     def start(self) -> None:
         self._process = subprocess.Popen([sys.executable, "-m", "gateway"], env=self._environment)
