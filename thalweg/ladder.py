@@ -6,6 +6,7 @@ a ladder whose best bid is at or above its best ask is crossed, and is shown so.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -74,6 +75,59 @@ def merge_side(views: Sequence[Levels], sign: int, depth: int | None = None) -> 
         kept = at < len(prices)
         sizes[at[kept], column] = view[kept, 1]
     return LadderSide(prices, sizes)
+
+
+class Ladder:
+    """One side that is changed level by level, where `merge_side` merges all of it: equal at every depth.
+
+    `sign` is +1 for bids, -1 for asks; venues are columns. Prices are kept times `sign`, best last, so that changes
+    near the touch move little.
+    """
+
+    __slots__ = ("_columns", "_keys", "_rows", "_sign")
+
+    def __init__(self, sign: int, columns: int) -> None:
+        """Start with nobody quoting."""
+        self._sign, self._columns = sign, columns
+        self._keys: list[int] = []
+        self._rows: dict[int, list[int]] = {}
+
+    def __len__(self) -> int:
+        """Count the prices."""
+        return len(self._keys)
+
+    def change(self, column: int, price: int, size: int) -> None:
+        """Set what a venue quotes at a price; 0 removes, also where nothing is."""
+        key = price * self._sign
+        row = self._rows.get(key)
+        if row is None:
+            if size:
+                insort(self._keys, key)
+                row = self._rows[key] = [0] * self._columns
+                row[column] = size
+            return
+        row[column] = size
+        if not size and not any(row):
+            del self._rows[key], self._keys[bisect_left(self._keys, key)]
+
+    def load(self, column: int, view: Levels) -> None:
+        """Replace all that a venue quotes; nothing once it is no longer live."""
+        for key in [key for key, row in self._rows.items() if row[column]]:
+            self.change(column, key * self._sign, 0)
+        for price, size in view.tolist():
+            self.change(column, price, size)
+
+    @property
+    def best(self) -> tuple[int, int] | None:
+        """The best price and the sum of the sizes there."""
+        return (self._keys[-1] * self._sign, sum(self._rows[self._keys[-1]])) if self._keys else None
+
+    def side(self, depth: int | None = None) -> LadderSide:
+        """Give the best `depth` levels, as `merge_side` does."""
+        first = 0 if depth is None else max(len(self._keys) - depth, 0)
+        keys = self._keys[first:][::-1]
+        sizes = np.array([self._rows[key] for key in keys], dtype=np.int64).reshape(-1, self._columns)
+        return LadderSide(np.array(keys, dtype=np.int64) * self._sign, sizes)
 
 
 def best_quote(bids: Iterable[tuple[int, int] | None], asks: Iterable[tuple[int, int] | None]) -> Quote:

@@ -19,6 +19,9 @@ BENCHES = {
     "memory": "what books and entries take",
     "receive": "receiving frames, with websockets and with picows",
     "fanout": "the gateway with a thousand clients, and what one client is sent",
+    "snapshot": "the longest whole book that a venue sends",
+    "ladder": "the consolidated ladder, when one level changes",
+    "ablations": "what each idea of the hot path is worth",
 }
 MODULES: dict[str, str] = {}  # where a bench's module has another name
 

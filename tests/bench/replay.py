@@ -55,6 +55,11 @@ class Replay:
         """Keep the frames."""
         self.venue, self.steps = venue, steps
 
+    @classmethod
+    def of(cls, venue: str, steps: list[Step]) -> Replay:
+        """Give a replay by the venue's name."""
+        return cls(VENUES[venue], steps)
+
     def session(self) -> tuple[Session, Tally]:
         """Give a connected session that has seen nothing, and its counters."""
         tally = Tally()

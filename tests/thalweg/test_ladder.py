@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thalweg.fixed import INT64_MAX, NO_LEVELS, Levels
-from thalweg.ladder import Quote, best_quote, merge_side
+from thalweg.ladder import Ladder, Quote, best_quote, merge_side
 
 BID, ASK = 1, -1
 PRICES = st.integers(1, 12) | st.integers(INT64_MAX - 3, INT64_MAX)
@@ -29,7 +29,7 @@ def array(view: View, sign: int) -> Levels:
     return np.array(ordered(view, sign), dtype=np.int64).reshape(-1, 2)
 
 
-def merged(views: list[View], sign: int, depth: int | None) -> list[tuple[int, list[int]]]:
+def merged(views: Sequence[View], sign: int, depth: int | None) -> list[tuple[int, list[int]]]:
     """The oracle: all prices sorted, and who quotes what at each."""
     prices = sorted({price for view in views for price in view}, reverse=sign == BID)[:depth]
     return [(price, [view.get(price, 0) for view in views]) for price in prices]
@@ -40,6 +40,37 @@ def test_merging_is_sorting_all_prices(views: list[View], sign: int, depth: int 
     side = merge_side([array(view, sign) for view in views], sign, depth)
 
     assert list(zip(side.prices.tolist(), side.sizes.tolist(), strict=True)) == merged(views, sign, depth)
+
+
+CHANGES = st.lists(st.tuples(st.integers(0, 3), PRICES, st.just(0) | SIZES), max_size=40)
+
+
+@given(CHANGES, SIGNS, st.none() | st.integers(1, 12))
+def test_a_ladder_changed_level_by_level_is_the_merged_one(
+    changes: list[tuple[int, int, int]], sign: int, depth: int | None
+) -> None:
+    ladder, views = Ladder(sign, 4), [dict[int, int]() for _ in range(4)]
+    for column, price, size in changes:
+        ladder.change(column, price, size)
+        views[column].pop(price, None)
+        if size:
+            views[column][price] = size
+
+    side, whole = ladder.side(depth), merge_side([array(view, sign) for view in views], sign, depth)
+    assert (side.prices.tolist(), side.sizes.tolist()) == (whole.prices.tolist(), whole.sizes.tolist())
+    assert ladder.best == next(((price, sum(sizes)) for price, sizes in merged(views, sign, 1)), None)
+    assert len(ladder) == len(merged(views, sign, None))
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.dictionaries(PRICES, SIZES, max_size=9)), max_size=8), SIGNS)
+def test_a_venue_s_new_view_replaces_its_old_one(loads: list[tuple[int, View]], sign: int) -> None:
+    ladder, views = Ladder(sign, 3), [dict[int, int]() for _ in range(3)]
+    for column, view in loads:
+        ladder.load(column, array(view, sign))
+        views[column] = dict(view)
+
+    side = ladder.side()
+    assert list(zip(side.prices.tolist(), side.sizes.tolist(), strict=True)) == merged(views, sign, None)
 
 
 @given(VIEWS, VIEWS)
