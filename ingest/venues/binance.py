@@ -25,7 +25,7 @@ from ingest.fields import (
     words_of,
 )
 from ingest.instants import from_milliseconds
-from ingest.scanning import Declined, Template, fall_back
+from ingest.scanning import Declined, Template, fall_back, text_of
 from ingest.sequence import Spliced
 from ingest.units import Written, read_book, read_listings, read_trade, step_places
 from ingest.venue import (
@@ -66,7 +66,9 @@ ALIVE = '{"method":"LIST_SUBSCRIPTIONS","id":1}'  # streams may be quiet and pin
 BOOK = Template(
     {"stream": TEXT, "data": OBJECT},
     {"e": ["depthUpdate"], "E": INTEGER, "s": TEXT, "U": INTEGER, "u": INTEGER, "b": BID_PAIRS, "a": ASK_PAIRS},
+    symbol="s",
 )
+STREAM, INSTANT, FIRST, LAST = map(BOOK.place, ("stream", "E", "U", "u"))
 
 
 def connect(base: str) -> str:
@@ -103,11 +105,12 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
 
 def _scan(frame: bytes, scales: Scales) -> Decoded:
     """Read a combined frame of book changes of the documented shape."""
-    hit = BOOK.find(frame)
-    stream, _, _, instant, symbol, first, last = hit.fields[:7]
-    if not hit.text(stream):
+    message, fields, _ = BOOK.read(frame, scales)
+    if not text_of(frame, fields[STREAM]):
         raise Declined
-    return Decoded([hit.update(scales, symbol, False, first, last, from_milliseconds(instant))])
+    message.first, message.last = fields[FIRST], fields[LAST]
+    message.ts_event = from_milliseconds(fields[INSTANT])
+    return Decoded([message])
 
 
 def _decode(frame: bytes, scales: Scales) -> Decoded:

@@ -26,7 +26,7 @@ from ingest.fields import (
     words_of,
 )
 from ingest.instants import from_milliseconds
-from ingest.scanning import Declined, Template, fall_back
+from ingest.scanning import Declined, Template, fall_back, text_of
 from ingest.sequence import Step
 from ingest.units import Written, read_book, read_listings, read_trade, step_places
 from ingest.venue import (
@@ -61,7 +61,10 @@ BOOK = Template(
     {"topic": TEXT, "ts": INTEGER, "type": ["delta", "snapshot"], "data": OBJECT, "cts": INTEGER},
     {"s": TEXT, "b": BID_PAIRS, "a": ASK_PAIRS, "u": INTEGER, "seq": INTEGER},
     optional={"cts"},
+    symbol="s",
+    whole="type",
 )
+TOPIC_TEXT, SENT, MATCHED, NUMBER = map(BOOK.place, ("topic", "ts", "cts", "u"))
 TOPIC = re.compile(r"(?:orderbook\.\w{1,8}|publicTrade)\.([A-Za-z0-9]{1,40})")
 
 
@@ -104,13 +107,13 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
 
 def _scan(frame: bytes, scales: Scales) -> Decoded:
     """Read a book frame of the documented shape."""
-    hit = BOOK.find(frame)
-    topic, ts, whole, _, cts, symbol, _, _, number = hit.fields[:9]
-    channel, _, rest = hit.text(topic).partition(".")
+    message, fields, _ = BOOK.read(frame, scales)
+    channel, _, rest = text_of(frame, fields[TOPIC_TEXT]).partition(".")
     depth = rest.partition(".")[0]
     if channel != "orderbook" or depth not in BOOK_DEPTHS:
         raise Declined
-    message = hit.update(scales, symbol, whole, number, number, from_milliseconds(ts if cts < 0 else cts))
+    message.first = message.last = fields[NUMBER]
+    message.ts_event = from_milliseconds(fields[SENT] if fields[MATCHED] < 0 else fields[MATCHED])
     if message.whole:
         message.depth = int(depth)
     return Decoded([message])

@@ -25,7 +25,7 @@ from ingest.fields import (
     words_of,
 )
 from ingest.instants import from_rfc3339
-from ingest.scanning import Declined, Template, fall_back
+from ingest.scanning import Declined, Template, fall_back, instant_of
 from ingest.sequence import Unchecked
 from ingest.units import Written, read_book, read_listings, read_trade, step_places
 from ingest.venue import (
@@ -57,7 +57,10 @@ BOOK = Template(
     {"channel": ["l2_data"], "client_id": TEXT, "timestamp": TEXT, "sequence_num": INTEGER, "events": LIST},
     {"type": ["update", "snapshot"], "product_id": TEXT, "updates": UPDATES},
     optional={"client_id"},
+    symbol="product_id",
+    whole="type",
 )
+SEQUENCE, INSTANT = BOOK.place("sequence_num"), BOOK.place("timestamp")
 
 
 def connect(base: str) -> str:
@@ -99,9 +102,9 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
 
 def _scan(frame: bytes, scales: Scales) -> Decoded:
     """Read a book frame of the documented shape, one event in it."""
-    hit = BOOK.find(frame)
-    _, _, instant, sequence, _, whole, symbol, _ = hit.fields[:8]
-    return Decoded([hit.update(scales, symbol, whole, None, None, hit.instant(instant))], sequence)
+    message, fields, _ = BOOK.read(frame, scales)
+    message.ts_event = instant_of(frame, fields[INSTANT])
+    return Decoded([message], fields[SEQUENCE])
 
 
 def _decode(frame: bytes, scales: Scales) -> Decoded:

@@ -22,7 +22,7 @@ from ingest.fields import (
     words_of,
 )
 from ingest.instants import from_rfc3339
-from ingest.scanning import Declined, Template, fall_back
+from ingest.scanning import Declined, Template, fall_back, instant_of
 from ingest.sequence import Summed
 from ingest.units import Written, read_book, read_trade
 from ingest.venue import (
@@ -56,7 +56,10 @@ BOOK = Template(
     {"channel": ["book"], "type": ["update", "snapshot"], "data": LIST},
     {"symbol": TEXT, "bids": BID_OBJECTS, "asks": ASK_OBJECTS, "checksum": INTEGER, "timestamp": TEXT},
     optional={"timestamp", "checksum"},
+    symbol="symbol",
+    whole="type",
 )
+CHECKSUM, INSTANT = BOOK.place("checksum"), BOOK.place("timestamp")
 # The digits as they came are what the checksum is over, and a float would lose them. NaN is no number: refused as one.
 _JSON = json.JSONDecoder(parse_float=str, parse_constant=str)
 
@@ -100,10 +103,11 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
 
 def _scan(frame: bytes, scales: Scales) -> Decoded:
     """Read a book frame of the documented shape, one book in it."""
-    hit = BOOK.find(frame)
-    _, whole, _, symbol, _, _, checksum, instant = hit.fields[:8]
-    message = hit.update(scales, symbol, whole, None, None, hit.instant(instant) if instant >= 0 else None)
-    _complete(message, checksum if checksum >= 0 else None, hit.shift())
+    message, fields, units = BOOK.read(frame, scales)
+    checksum, instant = fields[CHECKSUM], fields[INSTANT]
+    if instant >= 0:
+        message.ts_event = instant_of(frame, instant)
+    _complete(message, checksum if checksum >= 0 else None, (fields[-2] - units[0], fields[-1] - units[1]))
     return Decoded([message])
 
 

@@ -54,14 +54,16 @@ def test_what_numba_compiles_is_not_instrumented() -> None:
 ANY_KIND = Template(
     {"stream": TEXT, "data": OBJECT},
     {"e": TEXT, "E": INTEGER, "s": TEXT, "U": INTEGER, "u": INTEGER, "b": BID_PAIRS, "a": ASK_PAIRS},
+    symbol="s",
 )
 
 
 def scans_any_kind(frame: bytes, scales: Scales) -> Decoded:
     """Scan a frame without asking what it is."""
-    hit = ANY_KIND.find(frame)
-    _, _, _, instant, symbol, first, last = hit.fields[:7]
-    return Decoded([hit.update(scales, symbol, 0, first, last, from_milliseconds(instant))])
+    message, fields, _ = ANY_KIND.read(frame, scales)
+    message.first, message.last = fields[ANY_KIND.place("U")], fields[ANY_KIND.place("u")]
+    message.ts_event = from_milliseconds(fields[ANY_KIND.place("E")])
+    return Decoded([message])
 
 
 def without_overflow(text: str, coefficient: int, power: int) -> int:

@@ -265,11 +265,10 @@ def test_two_books_in_a_frame_are_left_to_the_general_way() -> None:
     ],
 )
 def test_many_of_the_shortest_levels_fit_the_room_made_for_them(kinds: tuple[int, ...], level: bytes) -> None:
-    template = Template(dict(zip("xy", kinds, strict=False)) | {"s": scan.TEXT}, {})
+    template = Template(dict(zip("xy", kinds, strict=False)) | {"s": scan.TEXT}, {}, symbol="s")
     array = b"[" + (level * 500)[:-1] + b"]"
     frame = b'{"x":' + array + (b',"y":' + array if len(kinds) > 1 else b"") + b',"s":"BTC-USD"}'
-    hit = template.find(frame)
-    update = hit.update(units((8, 8)), hit.fields[len(kinds)], 0, None, None, None)
+    update, _, _ = template.read(frame, units((8, 8)))
     bids, asks = update.bids, update.asks
     assert (bids == [100_000_000, 0]).all()
     assert (len(bids), len(asks)) == (500, 500 * (len(kinds) - 1))
