@@ -121,7 +121,7 @@ def _numbers() -> Idea:
         return parse_levels(found["b"], 8, 8), parse_levels(found["a"], 8, 8)
 
     def scanned() -> object:
-        return bybit.BOOK.find(frame)
+        return bybit.BOOK.read(frame, lambda _: (8, 8))
 
     return Idea("numbers", {"JSON and Decimal": decimals, "JSON and fixed point": parsed, "compiled scanner": scanned})
 
