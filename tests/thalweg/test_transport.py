@@ -23,6 +23,12 @@ pytestmark = pytest.mark.anyio
 FUNCTIONS = Path(transport.__file__).with_name("functions.lua")
 
 
+@pytest.fixture(scope="module", params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Both loops, since they differ in what they allow on a connection that is lost; the services run on uvloop."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
 @asynccontextmanager
 async def connected(url: str) -> AsyncIterator[RedisLink]:
     link = RedisLink(url, "test")
@@ -219,6 +225,21 @@ async def test_pushed_messages_come_one_by_one_and_silence_is_none(redis_url: st
         assert await link.next_push(1.0) == [b"message", b"hb", b"two"]
 
 
+async def test_a_subscriber_that_does_not_read_leaves_the_rest_to_the_server_and_loses_nothing(redis_url: str) -> None:
+    async with connected(redis_url) as link, connected(redis_url) as other:
+        await link.run([pack("SUBSCRIBE", "flood")])
+        text, count, written = b"x" * 10_000, 0, 0
+        while b" omem=0 " in await other.call("CLIENT", "LIST", "TYPE", "pubsub"):
+            await other.run([pack("PUBLISH", "flood", b"%d %b" % (written + k, text)) for k in range(100)])
+            written += 100
+            assert written < 20_000, "it read all of it"
+        while count < written:
+            push = await link.next_push(2.0)
+            assert push is not None
+            assert push[2].startswith(b"%d " % count)
+            count += 1
+
+
 async def test_a_subscriber_whose_server_goes_away_is_told(own_server: tuple[str, subprocess.Popen[bytes]]) -> None:
     url, server = own_server
     async with connected(url) as link:
@@ -227,6 +248,8 @@ async def test_a_subscriber_whose_server_goes_away_is_told(own_server: tuple[str
         server.wait()
         with pytest.raises(RedisTrouble):
             await link.next_push(1.0)
+        with pytest.raises(RedisTrouble):
+            await link.run([pack("PING")])
 
 
 async def test_a_password_that_is_wrong_is_trouble(redis_url: str) -> None:
