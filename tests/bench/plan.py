@@ -17,6 +17,7 @@ BENCHES = {
     "engine": "the engine on captures, frame after frame",
     "cold": "the engine with pauses between frames",
     "memory": "what books and entries take",
+    "pipeline": "all services under a flood, to books and to a client",
     "receive": "receiving frames, with websockets and with picows",
     "fanout": "the gateway with a thousand clients, and what one client is sent",
     "snapshot": "the longest whole book that a venue sends",
