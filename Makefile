@@ -5,13 +5,13 @@
 #   SKIP_BROWSER=1         for `make test`: leave the browser tests out, reported as skips
 
 .DEFAULT_GOAL := help
-.PHONY: help install up check test chaos soak fuzz bench lock clean
+.PHONY: help install up check test chaos soak fuzz bench bench-peers lock clean
 
 BIN := .venv/bin
 ON = $(filter-out 0 no off false,$(1))
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 install: .venv/.installed .venv/.warmed  ## make .venv from the lock and compile the kernels; nothing if up to date
 
@@ -58,6 +58,16 @@ $(ATHERIS):
 
 bench: install  ## speed and memory in tables, and build/bench.json (COMPARE=tests/bench/baseline.json ONLY=engine)
 	@THALWEG_CAPTURES="$${THALWEG_CAPTURES:-$(abspath $(wildcard ../shared/captures))}" $(BIN)/python -m tests.bench --json build/bench.json $(COMPARE:%=--compare %) $(ONLY:%=--only %) $(if $(SCALE),--seconds-scale $(SCALE))
+
+# Pinned, but without hashes, and built where there is no wheel: it needs a C compiler, pip and venv.
+PEER = build/peers/cryptofeed
+bench-peers: install $(PEER)/.installed  ## ours and cryptofeed in turn on the same frames (needs THALWEG_CAPTURES)
+	@THALWEG_CAPTURES="$${THALWEG_CAPTURES:-$(abspath $(wildcard ../shared/captures))}" $(BIN)/python -m tests.bench.peers
+
+$(PEER)/.installed: tests/bench/peers/cryptofeed.txt
+	python3 -m venv $(PEER)
+	$(PEER)/bin/python -m pip install --quiet --requirement $<
+	@touch $@
 
 UV ?= $(or $(shell command -v uv),build/uv/bin/uv)
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -1,0 +1,145 @@
+"""Ours and a peer's on the same frames, in turn: `python -m tests.bench.peers`; `make bench-peers` installs them first.
+
+cryptofeed 2.4.1 speaks version 1 of Kraken's protocol, which our captures are not of: there is no row for Kraken.
+"""
+
+from __future__ import annotations
+
+import gc
+import gzip
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from time import process_time
+from typing import Any
+
+from tests.bench.host import description, watched
+from tests.bench.plan import ROOT, captures
+from tests.bench.replay import CAPTURES, Replay, Step, bbo, from_capture
+from tests.bench.report import Goal, Row, Table, as_object, text_of
+from thalweg.capture import parse_line
+
+CYCLES, SLICE_S = 12, 0.5
+PYTHON = ROOT / "build/peers/cryptofeed/bin/python"
+BOOKS = {"binance": b"depthUpdate", "bybit": b'"orderbook.', "coinbase": b'"l2_data"'}
+WHOLE = re.compile(rb'"type": ?"snapshot"')
+GOAL = Goal(4, 8, above=True)
+
+
+class Ours:
+    """Our side: changes are timed, whole books are not."""
+
+    def __init__(self, replay: Replay) -> None:
+        self._replay, self._tracks = replay, replay.tracks()
+
+    def play(self, seconds: float) -> float:
+        """Play for so many seconds of CPU and give frames a second."""
+        frames, spent = 0, 0.0
+        while spent < seconds:
+            session, _ = self._replay.session()
+            start = process_time()
+            for step, place in zip(self._replay.steps, self._tracks, strict=True):
+                if place is None:
+                    spent += process_time() - start
+                    self._replay.take(session, step)
+                    start = process_time()
+                    continue
+                session.frame(step.data, step.ts, step.ts)
+                bbo(session.tracks[place])
+                frames += 1
+            spent += process_time() - start
+        return frames / spent
+
+
+class Theirs:
+    """The peer's process, asked for a slice at a time."""
+
+    def __init__(self, venue: str, frames: Path) -> None:
+        program = Path(__file__).with_name("theirs.py")
+        self.process = subprocess.Popen(
+            [str(PYTHON), str(program), venue, str(frames)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def play(self, seconds: float) -> float:
+        """Have it play for so many seconds of CPU and give frames a second."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(f"{seconds}\n")
+        self.process.stdin.flush()
+        frames, spent = self.process.stdout.readline().split()
+        return float(frames) / float(spent)
+
+
+def books_alone(replay: Replay, venue: str) -> Replay:
+    """Keep book frames; Coinbase's count of frames is made dense again, so that none seems to be missing."""
+    steps = [step for step in replay.steps if step.fetched or BOOKS[venue] in step.data]
+    if venue == "coinbase":
+        number = re.compile(rb'"sequence_num":\s*\d+')
+        steps = [Step(number.sub(b'"sequence_num":%d' % k, s.data, count=1), s.ts) for k, s in enumerate(steps)]
+    return Replay(replay.venue, steps)
+
+
+def for_theirs(replay: Replay, capture: Path) -> dict[str, Any]:
+    """Give the same frames as the peer's side reads them."""
+    groups: list[dict[str, Any]] = []
+    for step in replay.steps:
+        if step.fetched:
+            continue  # it asks for these itself
+        whole = WHOLE.search(step.data) is not None
+        if not groups or groups[-1]["whole"] != whole:
+            groups.append({"whole": whole, "frames": []})
+        groups[-1]["frames"].append(step.data.decode())
+    with gzip.open(capture) as file:
+        lines = [line for text in file if (line := parse_line(text)) and line.direction == "h"]
+    return {"groups": groups, "answers": {line.url or "": line.data.decode() for line in lines}}
+
+
+def compare(venue: str, folder: Path) -> Row:
+    """Play slices in turn and give the medians over cycles."""
+    replay = books_alone(from_capture(folder, venue), venue)
+    with tempfile.TemporaryDirectory() as place:
+        frames = Path(place) / "frames.json"
+        frames.write_text(json.dumps(for_theirs(replay, folder / CAPTURES[venue])), encoding="utf-8")
+        ours, theirs = Ours(replay), Theirs(venue, frames)
+        try:
+            ours.play(0.1), theirs.play(0.1)
+            gc.collect()
+            gc.freeze()
+            with watched() as host:
+                pairs = [(ours.play(SLICE_S), theirs.play(SLICE_S)) for _ in range(CYCLES)]
+        finally:
+            theirs.process.kill()
+            theirs.process.wait()
+    ratio = median(one / other for one, other in pairs)
+    figures = {"ours /s": median(one for one, _ in pairs), "cryptofeed /s": median(other for _, other in pairs)}
+    return Row(venue, {**figures, "times": ratio}, host, {"times": GOAL})
+
+
+def main() -> int:
+    """Compare on every capture that both can read."""
+    folder = captures()
+    if folder is None or not PYTHON.exists():
+        print("needs THALWEG_CAPTURES, and the peers that make bench-peers installs")
+        return 1
+    print(description(), "\n")
+    table = Table(
+        "peers",
+        "frames a second of CPU, ours and cryptofeed 2.4.1",
+        "every book change of the captures, again and again; whole books untimed (but those that Binance answers)",
+        f"one process each, {CYCLES} cycles, {SLICE_S:g} s of CPU in turn; medians, and of each cycle's ratio",
+        "the frame is in memory",
+        "decoded, checked, in the book, best bid and offer read",
+    )
+    table.rows = [compare(venue, folder) for venue in BOOKS]
+    print(text_of(table))
+    (ROOT / "build").mkdir(exist_ok=True)
+    (ROOT / "build/bench-peers.json").write_text(json.dumps(as_object(table), indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
