@@ -22,6 +22,7 @@ BENCHES = {
     "fanout": "the gateway with a thousand clients, and what one client is sent",
     "snapshot": "the longest whole book that a venue sends",
     "ladder": "the consolidated ladder, when one level changes",
+    "instruments": "what a message costs with 36 instruments and with 360",
     "ablations": "what each idea of the hot path is worth",
 }
 MODULES: dict[str, str] = {}  # where a bench's module has another name
