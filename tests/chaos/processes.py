@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from thalweg.cli import guardian
@@ -60,7 +61,7 @@ class Process:
                 stdout=log,
                 stderr=log,
                 process_group=0,
-                preexec_fn=_begin,  # noqa: PLW1509  # one system call; we have no threads
+                preexec_fn=partial(_begin, os.getpid()),  # noqa: PLW1509  # one system call; we have no threads
             )
         self._keeper.started(self._process.pid)
 
@@ -127,9 +128,9 @@ class Process:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
 
 
-def _begin() -> None:
+def _begin(parent: int) -> None:
     """End with our parent, and leave it the precedence that it may have: its proxies must not be what is slow."""
-    guardian.tie_to_parent()
+    guardian.tie_to_parent(parent)
     if os.getpriority(os.PRIO_PROCESS, 0) < 0:
         os.setpriority(os.PRIO_PROCESS, 0, 0)
 

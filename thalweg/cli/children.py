@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -114,7 +115,7 @@ class Child:
             stderr=subprocess.STDOUT,
             env=self._environ,
             process_group=0,  # Ctrl-C reaches the supervisor alone, which stops us in order
-            preexec_fn=guardian.tie_to_parent,  # one system call: no lock, no allocation
+            preexec_fn=partial(guardian.tie_to_parent, os.getpid()),  # system calls alone: no lock
         )
         self._keeper.started(process.pid)
         self.process = process

@@ -31,11 +31,14 @@ def guard() -> None:
     end(children)
 
 
-def tie_to_parent() -> None:
+def tie_to_parent(parent: int) -> None:
     """Have this process terminated when its parent dies (Linux); called in a child before it becomes the service."""
     prctl = getattr(_LIBC, "prctl", None)
     if prctl is not None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the parent's handler would be forgotten with its program
         prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it died before it could be tied to
+            os._exit(1)
 
 
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded before any fork
