@@ -77,7 +77,7 @@ def server_of_our_own(plan: Plan, folder: Path, keeper: Guardian) -> Iterator[su
     if plan.server_port is None:
         yield None
         return
-    server = start_server(plan.server_port, folder / "redis")
+    server = start_server(plan.server_port, folder / "redis", plan.server_socket(folder))
     keeper.started(server.pid)
     try:
         yield server

@@ -7,12 +7,14 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from thalweg.cli.embedded import free_port
 from thalweg.errors import SettingsError
 from thalweg.instruments import shard_of
 from thalweg.settings import PREFIX, Settings, load_settings
 
+SOCKET_NAME, SOCKET_PATH = "redis.sock", 103  # bytes of a path: the least of all systems, macOS
 USUAL_PORT = 6379  # of a Redis server, and in the default REDIS_URL
 MOST_WORKERS = 8  # of a venue: twice its shards, so that every shard has a standby with nothing else to do
 DEMO_RATE = 1500.0  # frames a second over all fake venues: the load the smoke test asks for, half as much again
@@ -85,9 +87,20 @@ class Plan:
         return f"ws://127.0.0.1:{self.simulator_port}/{path}"
 
     def child_environ(self, name: str, folder: Path) -> dict[str, str]:
-        """Give a service's environment; its report goes into the folder."""
+        """Give a service's environment; its report goes into the folder, and a server of ours is there by a socket."""
         report = {PREFIX + "REPORT": str(folder / report_name(name))} if self.wishes.measured else {}
-        return {**self.environ, **report}
+        path = self.server_socket(folder)
+        near = {"REDIS_URL": f"unix://{quote(str(path))}?db=0"} if path is not None else {}
+        return {**self.environ, **report, **near}
+
+    def server_socket(self, folder: Path) -> Path | None:
+        """Give the Unix socket of the server that is started for this run; `None` where TCP has to do.
+
+        It spares each hop the loopback network. Commands in other terminals are told the port, as before.
+        """
+        path = (folder / SOCKET_NAME).absolute()
+        usable = hasattr(socket, "AF_UNIX") and len(bytes(path)) <= SOCKET_PATH
+        return path if self.server_port is not None and usable else None
 
     def simulator_command(self) -> list[str]:
         """Give the command that runs the fake venues."""

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from redis.asyncio import ConnectionPool
 
 from thalweg.cli.embedded import free_port
 from thalweg.cli.plan import USUAL_PORT, Wishes, endpoints, make_plan, port_for_server
@@ -109,3 +110,18 @@ def test_what_only_fake_venues_can_do_is_refused_for_real_ones() -> None:
 def test_a_fault_script_that_is_not_there_is_refused_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="there is no file"):
         make_plan(Wishes(demo=True, faults=str(tmp_path / "none.toml")), {})
+
+
+def test_services_reach_a_server_of_our_own_by_its_socket_and_others_by_its_port() -> None:
+    plan = make_plan(Wishes(port=free_port()), {})
+    for folder in (Path("/plain"), Path("/with space, 100 %")):
+        services = load_settings(plan.child_environ("gateway", folder)).redis_url
+        assert ConnectionPool.from_url(services).connection_kwargs["path"] == str(folder / "redis.sock")
+    assert plan.settings.redis_url == f"redis://127.0.0.1:{plan.server_port}/0"
+
+
+def test_a_folder_too_deep_for_a_socket_leaves_services_with_the_port() -> None:
+    plan = make_plan(Wishes(port=free_port()), {})
+    deep = Path("/", "x" * 100)
+    assert plan.server_socket(deep) is None
+    assert plan.child_environ("gateway", deep)["REDIS_URL"] == plan.settings.redis_url
