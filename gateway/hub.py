@@ -119,7 +119,8 @@ class Hub:
             elif len(outbox.subscriptions) >= CHANNELS:
                 errors[name] = Code.LIMIT
             else:
-                outbox.subscribe(name, self._follow(outbox, channel, request, now))
+                topic = self._follow(outbox, channel, request, now)
+                outbox.subscribe(self._keys[topic][0], topic)  # the first client's text for all: a thousand have it
         return errors
 
     def _follow(self, outbox: Outbox, channel: Channel, request: Subscribe, now: Now) -> Topic:

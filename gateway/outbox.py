@@ -96,23 +96,21 @@ class Outbox:
         """Begin with an empty connection."""
         self.wire = wire
         self.subscriptions: dict[str, Subscription] = {}
-        self.topics: Topics = frozenset()
         self.closed = False
-        self._behind = False
+        self._topics: Topics = frozenset()
+        self._behind = False  # of what it follows: it needs a keyframe, or follows something else than `_topics`
         self._lagging_since: int | None = None
         self._skipped_ticks = 0
 
     def subscribe(self, name: str, topic: Topic) -> None:
         """Follow a topic, beginning with a keyframe in the next tick."""
         self.subscriptions[name] = Subscription(name, topic)
-        self.topics = self.topics | {topic}
         self._behind = True
 
     def unsubscribe(self, name: str) -> Topic:
         """Stop following a topic and give it."""
-        topic = self.subscriptions.pop(name).topic
-        self.topics = frozenset(one.topic for one in self.subscriptions.values())
-        return topic
+        self._behind = True
+        return self.subscriptions.pop(name).topic
 
     def tell(self, text: bytes) -> None:
         """Send a control message, lagging or not."""
@@ -137,8 +135,8 @@ class Outbox:
         if self._behind or joined.restarted or self._lagging_since is not None:
             self._flush_apart(joined, waiting)
             return
-        bundle = joined.bundle(self.topics)
-        self.topics = bundle.topics
+        bundle = joined.bundle(self._topics)
+        self._topics = bundle.topics
         if waiting and bundle.news and waiting + bundle.message.size > SOFT_BYTES:
             self._lag(joined)
         elif bundle.message.size:
@@ -177,7 +175,8 @@ class Outbox:
             if frame is not None and frame.restart:
                 one.leave(frame.before)
         owed = [one for one in self.subscriptions.values() if one.behind]
-        return joined.texts(self.topics - {one.topic for one in owed}), owed
+        self._topics = frozenset(one.topic for one in self.subscriptions.values())
+        return joined.texts(self._topics - {one.topic for one in owed}), owed
 
     @staticmethod
     def _keyframes(owed: list[Subscription], budget: int, joined: Joined) -> list[bytes]:

@@ -154,7 +154,7 @@ class Replica:
                     sides[code].put(price, size)
             else:
                 for code, side in enumerate(sides):
-                    side.fill(*changes[changes[:, 0] == code, 1:].T.tolist())
+                    side.fill(changes[changes[:, 0] == code, 1:])
         self._changes.clear()
 
     def trust(self, trouble: str | None, now_ns: int) -> None:

@@ -6,7 +6,6 @@ Measured with 32 changes of 8 sides, and the best 25 of each compared with what 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -38,12 +37,16 @@ class Side:
             del self._keys[bisect_left(self._keys, key)]
         self._array = None
 
-    def fill(self, prices: Sequence[int], sizes: Sequence[int]) -> None:
-        """Put all levels of an empty side; of those with the same price the last counts."""
-        pairs = zip(prices, sizes, strict=True)
-        self._sizes = {price: size for price, size in dict(pairs).items() if size > 0}
-        self._keys = sorted(price * -self._sign for price in self._sizes)
-        self._array = None
+    def fill(self, levels: Levels) -> None:
+        """Put all levels of an empty side, `(n, 2)`; best first, as records have them, is ten times as fast."""
+        keys = levels[:, 0] * -self._sign
+        if (keys[1:] > keys[:-1]).all() and (levels[:, 1] > 0).all():
+            self._keys = keys.tolist()
+            self._sizes = dict(levels.tolist())
+            self._array = None
+        else:
+            for price, size in levels.tolist():
+                self.put(price, size)
 
     def __len__(self) -> int:
         """How many levels there are."""

@@ -248,7 +248,7 @@ def main() -> None:
     begun = time.monotonic()
     drain.connect()
     say({"ready": time.monotonic() - begun})
-    drain.run(time.monotonic() + 3.0)  # until keyframes and what the connecting held up are through
+    drain.run(time.monotonic() + 6.0)  # keyframes and what connecting held up are through, the collector has run
     say({"settled": True})
     drain.restart()
     busy, begun = time.process_time(), time.monotonic()

@@ -43,6 +43,10 @@ class Peer(asyncio.Protocol):
         )
         self.all.append(self._transport)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._upgraded:
+            self.all.remove(self._transport)
+
 
 def frame(number: int, size: int) -> bytes:
     """Give a text frame of about `size` bytes that says when it was made."""
@@ -62,7 +66,7 @@ async def serve(port: int, size: int, seconds: float) -> None:
     for number in range(1, int(seconds / TICK_S)):
         await asyncio.sleep(start + number * TICK_S - time.monotonic())
         made = frame(number, size)
-        for transport in Peer.all:
+        for transport in tuple(Peer.all):
             transport.write(made)
 
 
