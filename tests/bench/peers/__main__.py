@@ -23,7 +23,7 @@ from tests.bench.replay import CAPTURES, Replay, Step, bbo, from_capture
 from tests.bench.report import Goal, Row, Table, as_object, text_of
 from thalweg.capture import parse_line
 
-CYCLES, SLICE_S = 12, 0.5
+CYCLES, SLICE_S = 8, 0.25
 PYTHON = ROOT / "build/peers/cryptofeed/bin/python"
 BOOKS = {"binance": b"depthUpdate", "bybit": b'"orderbook.', "coinbase": b'"l2_data"'}
 WHOLE = re.compile(rb'"type": ?"snapshot"')
