@@ -120,7 +120,7 @@ class Sink:
         """Wait until everything queued is appended, or the time runs out."""
         try:
             async with asyncio.timeout(timeout_s):
-                while self.held and self.owning:
+                while self.held and (self.owning or self._flight):  # also what opens an epoch that is about to begin
                     self._wake.set()
                     await asyncio.sleep(0.01)
         except TimeoutError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from tests.ingest.hand import KEY, LEASE, assert_sound, entries, hand, until
 from tests.ingest.toy import TOY, Desk, delta, replay, whole, with_rule
 from thalweg.events import Delta, Flag, Made, Open, Snapshot, State, Status, Trade
 from thalweg.lease import Role
+from thalweg.transport import RedisLink
 
 pytestmark = pytest.mark.anyio
 
@@ -38,6 +41,28 @@ async def test_events_arrive_as_they_were_put(redis_url: str, server: Any) -> No
     assert status[b"state"] == b"live"
     assert server.xrange(KEY, status[b"snap_id"], count=1)[0][1][b"kind"] == b"snapshot"
     assert server.get(LEASE) == b"one"
+
+
+async def test_a_drain_waits_for_the_answer_to_what_opens_an_epoch(
+    redis_url: str, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered, run = asyncio.Event(), RedisLink.run
+
+    async def late(link: RedisLink, commands: Sequence[bytes], timeout_s: float = 2.0) -> list[Any]:
+        replies = await run(link, commands, timeout_s)
+        if any(b"XADD" in command for command in commands):
+            await answered.wait()
+        return replies
+
+    monkeypatch.setattr(RedisLink, "run", late)
+    async with hand(redis_url, Desk()) as one:
+        one.assign(Role.OWNER)
+        await until(lambda: server.exists(KEY))
+        asyncio.get_running_loop().call_later(0.05, answered.set)
+        await one.sink.drain(5)
+        assert answered.is_set()
+        assert one.sink.held == 0
+        assert_sound(server, one)
 
 
 async def test_a_broken_connection_loses_and_repeats_nothing(redis_url: str, server: Any) -> None:
