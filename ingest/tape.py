@@ -15,7 +15,7 @@ ANEW_NS = 1_000_000_000  # a trade this much later than the last, under a lower 
 class Tape:
     """What is known of the trades so far; it outlives connections, since venues repeat after a reconnect."""
 
-    __slots__ = ("_last", "_recent", "_seeded", "_ts_last")
+    __slots__ = ("_last", "_recent", "_seeded", "_since", "_ts_last")
 
     def __init__(self) -> None:
         """Know no trade."""
@@ -23,6 +23,7 @@ class Tape:
         self._ts_last: int | None = None
         self._recent: OrderedDict[str, None] = OrderedDict()
         self._seeded: int | None = None
+        self._since: int | None = None  # what happened before is written, or its loss was told
 
     @property
     def numbered(self) -> bool:
@@ -45,7 +46,7 @@ class Tape:
 
     def seed(self, trades: Iterable[Trade], since: int | None = None) -> None:
         """Learn what the stream has already, oldest first: another worker wrote it, and all that was before `since`."""
-        self._later(since)
+        self._begin(since)
         for trade in trades:
             self._remember(trade.id)
             if trade.id.isdigit():
@@ -59,6 +60,7 @@ class Tape:
         if other.last is not None:
             self._raise(other.last)
         self._later(other._ts_last)
+        self._begin(other._since)
 
     def admit(self, trade: TradeUpdate) -> int | None:
         """Take a trade.
@@ -67,6 +69,8 @@ class Tape:
             How many trades are missing before it; `None` if it came before.
         """
         if trade.number is None:
+            if trade.history and self._before(trade.ts_event):
+                return None
             self._later(trade.ts_event)
             return 0 if self._remember(trade.id) else None
         if self._last is None:
@@ -90,6 +94,15 @@ class Tape:
     def _later(self, ts_event: int | None) -> None:
         if ts_event is not None:
             self._ts_last = max(self._ts_last or 0, ts_event)
+
+    def _begin(self, since: int | None) -> None:
+        if since is not None:
+            self._since = max(self._since or 0, since)
+        self._later(since)
+
+    def _before(self, ts_event: int | None) -> bool:
+        """Whether a trade is older than what this tape begins with."""
+        return ts_event is not None and self._since is not None and ts_event < self._since
 
     def _remember(self, name: str) -> bool:
         """Note an id and say whether it is new."""

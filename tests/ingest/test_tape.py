@@ -40,3 +40,13 @@ def test_only_the_recent_ids_are_remembered() -> None:
         tape.admit(trade(None, str(k)))
     assert tape.admit(trade(None, "1")) is None
     assert tape.admit(trade(None, "0")) == 0
+
+
+def test_a_recap_older_than_what_another_worker_wrote_is_not_taken() -> None:
+    seen, mine = Tape(), Tape()
+    seen.seed([], since=100)
+    mine.learn(seen)
+    for tape in (seen, mine):
+        for ts_event, history, taken in [(99, True, None), (100, True, 0), (98, False, 0), (None, True, 0)]:
+            one = TradeUpdate("X", 1, 1, Taker.BUY, f"{ts_event}", None, ts_event, history)
+            assert tape.admit(one) == taken

@@ -63,6 +63,7 @@ class Replay:
         self._cursor = Cursor(key)
         self._left_at: Position | None = None
         self._left_known = False
+        self._left_judged = False
         self._opened = False
         self._chain = Chain()
 
@@ -77,6 +78,7 @@ class Replay:
         self.found.entries += 1
         if n == 1:
             self._left_at, self._left_known = self.at, self.known and self.state is State.LIVE
+            self._left_judged = self._opened or self.state not in (None, State.LIVE)
         if self.at is not None and (epoch, n) <= self.at:
             self.found.say(f"{self.key}: {epoch}-{n} stands after {self.at[0]}-{self.at[1]}")
         for one in self._cursor.admit(epoch, n):
@@ -124,6 +126,8 @@ class Replay:
         first = at[1] == FIRST_SAID
         if first and event.follows == self._left_at and self._left_known:
             self.known = True
+        elif first and event.follows == self._left_at and not self._left_judged:
+            self._opened = False  # the head of the stream is gone, and with it the book that goes on here
         elif self._left_at is not None or not first:
             said = f"{event.follows[0]}-{event.follows[1]}"
             self.found.say(f"{self.key}: {at[0]}-{at[1]} says that it follows a live book at {said}, and does not")

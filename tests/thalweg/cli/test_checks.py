@@ -214,6 +214,14 @@ def test_an_epoch_that_goes_on_from_another_entry_is_found() -> None:
     assert found.violations == [wrong, f"{STREAM}: {EPOCH + 1}-3 changes a book that no snapshot has begun"]
 
 
+def test_an_epoch_that_goes_on_from_a_book_whose_beginning_is_trimmed_is_not_judged() -> None:
+    more = going_on((EPOCH, 6))
+    assert check_input(NAME, VENUE, STREAM, [*more[3:6], *more[7:]]).found.violations == []
+    stale = entry(6, Status(VENUE, NAME, State.STALE, 0, "gap", 5, 5))
+    wrong = f"{STREAM}: {EPOCH + 1}-2 says that it follows a live book at {EPOCH}-6, and does not"
+    assert wrong in check_input(NAME, VENUE, STREAM, [*more[3:5], stale, *more[7:]]).found.violations
+
+
 def told_live(*between: Event) -> Entries:
     """A live book that is told stale, then live without a snapshot, and changed."""
     stale, live = (Status(VENUE, NAME, state, 0, "", 5, 5) for state in (State.STALE, State.LIVE))
