@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 Uniform = Callable[[], float]
 """A random number from 0 to 1."""
@@ -23,9 +24,9 @@ class Backoff:
         """How many waits were drawn since the last success."""
         return self._attempts
 
-    def next_s(self) -> float:
-        """Give the next wait in seconds."""
-        bound = min(self._cap_s, self._first_s * float(1 << min(self._attempts, 30)))
+    def next_s(self, cap_s: float = inf) -> float:
+        """Give the next wait in seconds; this one is at most `cap_s`."""
+        bound = min(self._cap_s, cap_s, self._first_s * float(1 << min(self._attempts, 30)))
         self._attempts += 1
         return bound * self._uniform()
 

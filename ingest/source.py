@@ -7,6 +7,7 @@ import logging
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from time import perf_counter_ns
 from typing import Any
 
@@ -32,6 +33,9 @@ CLOSE_TIMEOUT_S = 0.3  # nobody reads what still comes, so the venue's goodbye m
 FETCHES = 2  # REST requests under way at once
 POLL_S = 0.25  # between two looks at whether a venue that was down may be tried
 TOO_BIG = 2  # frames above our limit in a row: the next will be too, so the venue is left alone for longer
+FED_CAP_S = (
+    8.0  # the longest wait after a connection that was good; the budget of connections bounds how many there are
+)
 STEADY_NS = 30_000_000_000  # a connection that lasted this long was a success
 LOG = logging.getLogger("thalweg.ingest")
 
@@ -83,7 +87,11 @@ class Feed:
             self._gone(ending, reason, self._clock.monotonic_ns() - began)
             await self._outside.ended(ending, reason, after_s, heard=self._heard)
             if not self._outside.breaker.reason:
-                await self._rest((self._slow if self._too_big >= TOO_BIG else self._backoff).next_s())
+                await self._rest(self._slow.next_s() if self._too_big >= TOO_BIG else self._soon_s())
+
+    def _soon_s(self) -> float:
+        """Give the next wait: a venue that feeds us, only not for long, is not left alone like one that does not."""
+        return self._backoff.next_s(FED_CAP_S if self._heard else inf)
 
     async def _rest(self, seconds: float) -> None:
         """Wait, but no longer than there is use for the connection."""

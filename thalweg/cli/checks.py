@@ -126,9 +126,9 @@ class Replay:
         first = at[1] == FIRST_SAID
         if first and event.follows == self._left_at and self._left_known:
             self.known = True
-        elif first and event.follows == self._left_at and not self._left_judged:
+        elif first and (self._left_at is None or (event.follows == self._left_at and not self._left_judged)):
             self._opened = False  # the head of the stream is gone, and with it the book that goes on here
-        elif self._left_at is not None or not first:
+        else:
             said = f"{event.follows[0]}-{event.follows[1]}"
             self.found.say(f"{self.key}: {at[0]}-{at[1]} says that it follows a live book at {said}, and does not")
 
