@@ -17,6 +17,14 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def is_everywhere(host: str) -> bool:
+    """Whether to listen on an address is to listen on all of this machine's."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_unspecified
+    except ValueError:
+        return not host
+
+
 def origin_allowed(origin: str | None, host: str | None, allowed: Collection[str], loopback: bool) -> bool:
     """Say whether a page from `origin` may open a WebSocket here.
 

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from gateway import rest
-from gateway.admission import Doorkeeper, is_loopback, origin_allowed
+from gateway.admission import Doorkeeper, is_everywhere, is_loopback, origin_allowed
 from gateway.hub import AGGREGATOR, REDIS, Hub
 from gateway.outbox import Wire
 from gateway.protocol import SUBPROTOCOL
@@ -107,8 +107,7 @@ def make_app(gateway: Gateway, lifespan: Lifespan[Starlette] | None = None) -> A
 
 def _hosts(settings: Settings) -> list[str]:
     """Give the Host names to answer to: those that are set, and the address listened on where it is one."""
-    wildcard = settings.host in ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
-    return [*settings.hosts, *([] if wildcard else [settings.host])]
+    return [*settings.hosts, *([] if is_everywhere(settings.host) else [settings.host])]
 
 
 def _guard(app: ASGIApp) -> ASGIApp:

@@ -87,7 +87,7 @@ class Worker:
         self._link = RedisLink(settings.redis_url, f"thalweg-ingest-{venue.name}")
         self._sequenced = venue.capability.detector == "sequence"
         self._connected = self._leaving = self._failed = False
-        self._group: asyncio.TaskGroup | None = None
+        self._group = asyncio.TaskGroup()
         self._beating = asyncio.Lock()
         self.shards = {number: self._shard(number) for number in self._parts}
         self._switches = dict.fromkeys(self._parts, 0)
@@ -101,8 +101,7 @@ class Worker:
         """Work until cancelled, then hand over and stop."""
         books = sum(map(len, self._parts.values()))
         LOG.info("%s: worker %s, %d books in %d shards", self._venue.name, self.me, books, len(self._parts))
-        async with asyncio.TaskGroup() as group:
-            self._group = group
+        async with self._group:
             for shard in self.shards.values():
                 self._start(shard.sink.run())
             self._start(self._beat_on())
@@ -116,7 +115,6 @@ class Worker:
 
     def _start(self, job: Coroutine[Any, Any, None]) -> None:
         """Run a job for as long as the worker runs."""
-        assert self._group is not None  # noqa: S101 - lines are only drawn while the group runs
         self._group.create_task(self._watched(job))
 
     async def _watched(self, job: Coroutine[Any, Any, None]) -> None:

@@ -162,9 +162,9 @@ def http_get(url: str) -> tuple[int, bytes, float | None]:
 
     Blocks; call it in a thread.
     """
-    request = urllib.request.Request(url, headers={"User-Agent": f"thalweg/{__version__}"})  # noqa: S310 - settings allow http(s) alone
+    request = urllib.request.Request(url, headers={"User-Agent": f"thalweg/{__version__}"})  # noqa: S310 - http or https: `thalweg.settings` refuses any other scheme
     try:
-        with urllib.request.urlopen(request, timeout=FETCH_TIMEOUT_S) as answer:  # noqa: S310 - as above
+        with urllib.request.urlopen(request, timeout=FETCH_TIMEOUT_S) as answer:  # noqa: S310 - the request above, to http or https
             body: bytes = answer.read(BODY_MAX + 1)
             return (answer.status, body, None) if len(body) <= BODY_MAX else (0, b"answer too long", None)
     except urllib.error.HTTPError as error:

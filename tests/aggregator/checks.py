@@ -64,5 +64,5 @@ async def settled(watcher: Watcher, feeds: list[Feed]) -> None:
 async def eventually(true: Callable[[], bool]) -> None:
     """Look again and again at what can't be awaited."""
     async with asyncio.timeout(PATIENCE_S):
-        while not true():  # noqa: ASYNC110 - another process tells no event of ours
+        while not true():  # noqa: ASYNC110 - what is looked at is in Redis, which sets no event of ours; ends by the timeout
             await asyncio.sleep(0.02)

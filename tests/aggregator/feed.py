@@ -44,7 +44,7 @@ class Feed:
             self.n += 1
             self.appended += 1
             words = encode_entry(event, time.time_ns())
-            self.client.execute_command("XADD", self.key, format_id(self.epoch, self.n), *words)  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+            self.client.execute_command("XADD", self.key, format_id(self.epoch, self.n), *words)  # type: ignore[no-untyped-call]  # redis-py declares it without types
         if ring:
             self.client.publish(self.bell, f"{NAME} {self.epoch}-{self.n}\n")
 
@@ -109,7 +109,7 @@ class Watcher:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+        await self.pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py declares it without types
         await self.client.aclose()
 
     async def until(self, true: Callable[[Publication], bool]) -> Publication:

@@ -7,13 +7,14 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import orjson
@@ -125,11 +126,18 @@ def gateway(names: Sequence[str]) -> Iterator[GatewayProcess]:
 
 def is_ready(address: str) -> bool:
     """Whether a gateway shows every book as live."""
-    try:
-        with urllib.request.urlopen(f"{address}readyz") as answer:  # noqa: S310 - our own address
-            return bool(orjson.loads(answer.read())["status"] == "OK")
-    except urllib.error.HTTPError:
-        return False
+    status, body = fetched(address, "readyz")
+    return status == HTTPStatus.OK and orjson.loads(body)["status"] == "OK"
+
+
+def fetched(address: str, path: str) -> tuple[int, bytes]:
+    """Give status and body of what our gateway has at a path."""
+    parts = urlsplit(address)
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=READY_S)
+    with closing(connection):
+        connection.request("GET", f"/{path}")
+        answer = connection.getresponse()
+        return answer.status, answer.read()
 
 
 def fan_out(plan: Plan) -> Table:
@@ -233,8 +241,7 @@ def egress(plan: Plan) -> Table:
 
 def book_bytes(address: str, book: str, depth: int) -> int:
     """Give the size of a whole book as JSON."""
-    with urllib.request.urlopen(f"{address}api/v1/books/{book}?depth={depth}") as answer:  # noqa: S310 - our own address
-        return len(answer.read())
+    return len(fetched(address, f"api/v1/books/{book}?depth={depth}")[1])
 
 
 def run(plan: Plan) -> list[Table]:

@@ -174,7 +174,7 @@ class Flood:
             body = b'{"result":{"list":[]}}'
             client.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
             return False
-        accept = base64.b64encode(hashlib.sha1(found[1] + GUID).digest())  # noqa: S324 - as the protocol says
+        accept = base64.b64encode(hashlib.sha1(found[1] + GUID, usedforsecurity=False).digest())
         client.sendall(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Accept: %b\r\n\r\n" % accept

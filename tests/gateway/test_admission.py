@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.admission import Allowance, Doorkeeper, is_loopback, origin_allowed
+from gateway.admission import Allowance, Doorkeeper, is_everywhere, is_loopback, origin_allowed
 from gateway.protocol import Close
 
 S = 1_000_000_000
@@ -48,6 +48,14 @@ def test_an_origin_without_a_host_to_compare_is_refused() -> None:
 )
 def test_loopback_is_known(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+@pytest.mark.parametrize(
+    ("host", "everywhere"),
+    [("0.0.0.0", True), ("::", True), ("[::]", True), ("", True), ("127.0.0.1", False), ("gateway", False)],
+)
+def test_addresses_that_are_all_of_them_are_told_apart(host: str, everywhere: bool) -> None:
+    assert is_everywhere(host) is everywhere
 
 
 def test_connections_of_one_address_are_limited_and_given_back() -> None:
