@@ -13,7 +13,6 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from thalweg.fixed import format_fixed
-from thalweg.ladder import LadderSide
 
 CHECKED = 10  # levels a side under the checksum
 Shown: TypeAlias = dict[int, tuple[int, ...]]
@@ -32,11 +31,6 @@ class Scale:
     price_decimals: int
     size_decimals: int
     venues: Sequence[str] = ()
-
-
-def shown(side: LadderSide) -> Shown:
-    """Give a side of the ladder by price."""
-    return dict(zip(side.prices.tolist(), map(tuple, side.sizes.tolist()), strict=True))
 
 
 def changed_levels(old: Shown, new: Shown, scale: Scale) -> list[LevelText]:

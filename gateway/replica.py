@@ -15,9 +15,9 @@ from enum import Enum
 from gateway.levels import Scale, Shown
 from gateway.side import ASK, BID, Side
 from thalweg.events import State, Taker
-from thalweg.fixed import NO_LEVELS, Levels
+from thalweg.fixed import Levels
 from thalweg.instruments import Instrument
-from thalweg.ladder import LadderSide, Quote, best_quote, merge_side
+from thalweg.ladder import Ladder, Quote, best_quote
 from thalweg.publication import Kind, Publication, Rows, Stamps, VenueLine
 
 TRADES_KEPT = 1000  # trades of one instrument; more than five times what the busiest second has brought
@@ -67,6 +67,8 @@ class Replica:
         self.scale = Scale(instrument.price_decimals, instrument.size_decimals, tuple(instrument.symbols))
         self.lines = {venue: VenueLine(venue) for venue in instrument.symbols}
         self._books = {venue: (Side(BID), Side(ASK)) for venue in instrument.symbols}
+        self._ladders: tuple[Ladder, Ladder] | None = None  # bids and asks, from the first look after a key record on
+        self._merged: tuple[bool, ...] = ()  # which venues are in the ladders
         self._changes: list[Rows] = []
         self._names: list[str] = []
         self.trades: deque[ShownTrade] = deque(maxlen=TRADES_KEPT)
@@ -117,6 +119,7 @@ class Replica:
         self.applied += 1
         if one.kind is Kind.KEY:
             self._changes.clear()
+            self._ladders = None
             self._books = {venue: (Side(BID), Side(ASK)) for venue in self._books}
             self.lines = {venue: VenueLine(venue) for venue in self.lines}
         if one.kind is Kind.OPEN:
@@ -150,12 +153,25 @@ class Replica:
         sides = [side for name in self._names for side in self._books.get(name) or (Side(BID), Side(ASK))]
         for changes in self._changes:
             if len(changes) < MANY or any(map(len, sides)):
-                for code, price, size in changes.tolist():
+                rows = changes.tolist()
+                for code, price, size in rows:
                     sides[code].put(price, size)
+                if self._ladders is not None:
+                    self._change(self._ladders, rows)
             else:
+                self._ladders = None
                 for code, side in enumerate(sides):
                     side.fill(changes[changes[:, 0] == code, 1:])
         self._changes.clear()
+
+    def _change(self, ladders: tuple[Ladder, Ladder], rows: Sequence[Sequence[int]]) -> None:
+        """Bring changes into the ladders, as far as their venues are in there."""
+        venues = dict(zip(self.scale.venues, enumerate(self._merged), strict=True))
+        places = [venues.get(name, (0, False)) for name in self._names]
+        for code, price, size in rows:
+            column, merged = places[code >> 1]
+            if merged:
+                ladders[code & 1].change(column, price, max(size, 0))
 
     def trust(self, trouble: str | None, now_ns: int) -> None:
         """Note what speaks against calling anything live, as of a wall instant; `None` if nothing does."""
@@ -203,19 +219,28 @@ class Replica:
         bids, asks = self._books[venue]
         return bids.best(), asks.best()
 
-    def ladder(self, depth: int) -> tuple[LadderSide, LadderSide]:
-        """Merge the live books; one column a venue, whether it is live or not."""
-        views = [self._live_sides(venue) for venue in self.scale.venues]
-        bids, asks = ([view[side][:depth] for view in views] for side in (0, 1))
-        return merge_side(bids, BID, depth), merge_side(asks, ASK, depth)
+    def ladder(self, depth: int) -> tuple[Shown, Shown]:
+        """Give the best of the live books together; one column a venue, whether it is live or not."""
+        self._settle()
+        live = tuple(self.state(venue) is State.LIVE for venue in self.scale.venues)
+        if self._ladders is None or live != self._merged:
+            self._ladders, self._merged = self._merge(live), live
+        bids, asks = self._ladders
+        return bids.top(depth), asks.top(depth)
+
+    def _merge(self, live: Sequence[bool]) -> tuple[Ladder, Ladder]:
+        """Make the ladders anew."""
+        ladders = Ladder(BID, len(live)), Ladder(ASK, len(live))
+        for column, venue in enumerate(self.scale.venues):
+            if live[column]:
+                for ladder, side in zip(ladders, self._books[venue], strict=True):
+                    ladder.load(column, side.array())
+        return ladders
 
     def quote(self) -> Quote:
         """Give the best bid and offer over the live books."""
         tops = [self.best(venue) for venue in self.scale.venues if self.state(venue) is State.LIVE]
         return best_quote([bid for bid, _ in tops], [ask for _, ask in tops])
-
-    def _live_sides(self, venue: str) -> tuple[Levels, Levels]:
-        return self.sides(venue) if self.state(venue) is State.LIVE else (NO_LEVELS, NO_LEVELS)
 
     def recent(self, first: int, end: int) -> list[ShownTrade]:
         """Give the trades numbered `first` to `end` (not included) that are still kept, oldest first."""

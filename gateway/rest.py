@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import thalweg
 from gateway.hub import Hub
-from gateway.levels import Scale, level_texts, shown
+from gateway.levels import Scale, level_texts
 from gateway.protocol import SUBPROTOCOL
 from gateway.replica import Replica
 from gateway.topic import Now
@@ -87,7 +87,7 @@ def book(replica: Replica, venue: str, depth: int, now: Now) -> Answer:
 
 def ladder(replica: Replica, depth: int, now: Now) -> Answer:
     """Give the consolidated ladder; every level says who quotes how much."""
-    bids, asks = (level_texts(shown(side), replica.scale) for side in replica.ladder(depth))
+    bids, asks = (level_texts(side, replica.scale) for side in replica.ladder(depth))
     return _consolidated(replica, now) | {
         "venues": {venue: venue_text(replica, venue, now) for venue in replica.scale.venues},
         "bids": bids,

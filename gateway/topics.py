@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from gateway.channels import Channel
-from gateway.levels import Shown, changed_levels, level_texts, shown, top_checksum
+from gateway.levels import Shown, changed_levels, level_texts, top_checksum
 from gateway.replica import Replica
 from gateway.topic import Frame, Now, Position
 from gateway.wording import best_text, flags_text, ladder_state, quote_text, stamps_text, trade_text, venue_text
@@ -90,7 +90,7 @@ class BookTopic:
     def _look(self, now: Now) -> Look:
         replica, venue = self._steps.replica, self._channel.venue
         if self._channel.kind == "cbook":
-            bids, asks = map(shown, replica.ladder(self._depth))
+            bids, asks = replica.ladder(self._depth)
             quote = replica.quote()
             extras = {
                 "st": ladder_state(replica),

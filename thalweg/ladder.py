@@ -112,22 +112,27 @@ class Ladder:
 
     def load(self, column: int, view: Levels) -> None:
         """Replace all that a venue quotes; nothing once it is no longer live."""
-        for key in [key for key, row in self._rows.items() if row[column]]:
-            self.change(column, key * self._sign, 0)
+        rows, sign = self._rows, self._sign
+        for quoted in rows.values():
+            quoted[column] = 0
         for price, size in view.tolist():
-            self.change(column, price, size)
+            row = rows.get(price * sign)
+            if row is None:
+                row = rows[price * sign] = [0] * self._columns
+            row[column] = size
+        self._rows = {key: row for key, row in rows.items() if any(row)}
+        self._keys = sorted(self._rows)
 
     @property
     def best(self) -> tuple[int, int] | None:
         """The best price and the sum of the sizes there."""
         return (self._keys[-1] * self._sign, sum(self._rows[self._keys[-1]])) if self._keys else None
 
-    def side(self, depth: int | None = None) -> LadderSide:
-        """Give the best `depth` levels, as `merge_side` does."""
+    def top(self, depth: int | None = None) -> dict[int, tuple[int, ...]]:
+        """Give the best `depth` levels, best first: by price, what each venue quotes there."""
+        rows, sign = self._rows, self._sign
         first = 0 if depth is None else max(len(self._keys) - depth, 0)
-        keys = self._keys[first:][::-1]
-        sizes = np.array([self._rows[key] for key in keys], dtype=np.int64).reshape(-1, self._columns)
-        return LadderSide(np.array(keys, dtype=np.int64) * self._sign, sizes)
+        return {key * sign: tuple(rows[key]) for key in reversed(self._keys[first:])}
 
 
 def best_quote(bids: Iterable[tuple[int, int] | None], asks: Iterable[tuple[int, int] | None]) -> Quote:

@@ -88,8 +88,8 @@ def _changes(seconds: float) -> Row:
 
 def _compare(ladder: Ladder, market: Market) -> None:
     """Raise unless the ladder is what a full merge gives."""
-    side, whole = ladder.side(), merge_side(market.arrays(), BID)
-    if not (np.array_equal(side.prices, whole.prices) and np.array_equal(side.sizes, whole.sizes)):
+    whole = merge_side(market.arrays(), BID)
+    if list(ladder.top().items()) != list(zip(whole.prices.tolist(), map(tuple, whole.sizes.tolist()), strict=True)):
         raise AssertionError("the ladder is not what a full merge gives")
 
 

@@ -2,14 +2,12 @@ from __future__ import annotations
 
 import zlib
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.levels import Scale, Shown, changed_levels, level_texts, shown, top_checksum
+from gateway.levels import Scale, Shown, changed_levels, level_texts, top_checksum
 from gateway.side import ASK, BID
 from thalweg.fixed import format_fixed
-from thalweg.ladder import LadderSide
 
 PLAIN = Scale(2, 3)
 LADDER = Scale(2, 3, ("binance", "kraken"))
@@ -25,14 +23,6 @@ LADDER_BOOK = st.dictionaries(st.integers(1, 30), st.tuples(st.integers(0, 3), s
 
 def ladder_of(book: dict[int, tuple[int, int]], sign: int) -> Shown:
     return dict(sorted(book.items(), reverse=sign == BID))
-
-
-@given(LADDER_BOOK, SIGNS)
-def test_a_side_of_the_ladder_is_shown_level_by_level(book: dict[int, tuple[int, int]], sign: int) -> None:
-    rows = sorted(book.items(), reverse=sign == BID)
-    sizes = np.array([sizes for _, sizes in rows], dtype=np.int64).reshape(-1, 2)
-    side = LadderSide(np.array([price for price, _ in rows], dtype=np.int64), sizes)
-    assert list(shown(side).items()) == rows
 
 
 @given(LADDER_BOOK, LADDER_BOOK, SIGNS)

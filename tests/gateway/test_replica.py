@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,10 +116,35 @@ def test_only_live_books_feed_the_ladder_and_the_quote(state: State) -> None:
     maker.states["kraken"] = state
     replica.receive(maker.delta(0), maker.ts)
     bids, asks = replica.ladder(200)
-    assert not bids.sizes[:, 1].any()
-    assert not asks.sizes[:, 1].any()
-    assert set(bids.prices.tolist()) == set(maker.books["binance"][0])
+    assert not any(sizes[1] for side in (bids, asks) for sizes in side.values())
+    assert set(bids) == set(maker.books["binance"][0])
     assert replica.quote().bid == max(maker.books["binance"][0])
+
+
+def ladder_of(maker: Maker, side: int, depth: int) -> list[tuple[int, tuple[int, ...]]]:
+    """The ladder of live venues by a sort of all their prices."""
+    live = [venue for venue in VENUES if maker.states[venue] is State.LIVE]
+    prices = sorted({price for venue in live for price in maker.books[venue][side]}, reverse=side == 0)[:depth]
+    return [
+        (price, tuple(maker.books[venue][side].get(price, 0) if venue in live else 0 for venue in VENUES))
+        for price in prices
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_ladder_kept_change_by_change_is_that_of_all_live_books(seed: int) -> None:
+    source, maker = random.Random(seed), Maker()
+    replica = replica_at(maker)
+    for _ in range(120):
+        if source.random() < 0.2:
+            maker.states[source.choice(VENUES)] = source.choice((State.LIVE, State.LIVE, State.STALE))
+        record = maker.key() if source.random() < 0.05 else maker.delta(source.choice((0, 1, 5, 80)))
+        replica.receive(record, maker.ts)
+        if source.random() < 0.7:
+            depth = source.choice((1, 10, 200))
+            assert [list(side.items()) for side in replica.ladder(depth)] == [
+                ladder_of(maker, side, depth) for side in (0, 1)
+            ]
 
 
 def test_nothing_is_in_the_ladder_while_nothing_can_be_heard() -> None:
@@ -125,7 +152,7 @@ def test_nothing_is_in_the_ladder_while_nothing_can_be_heard() -> None:
     replica = replica_at(maker)
     replica.receive(maker.delta(60), maker.ts)
     replica.trouble = "aggregator: silent"
-    assert [len(side.prices) for side in replica.ladder(200)] == [0, 0]
+    assert replica.ladder(200) == ({}, {})
     assert replica.quote().bid is None
 
 

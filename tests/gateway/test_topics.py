@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.hub import AGGREGATOR, REDIS, Hub
-from gateway.levels import Scale, level_texts, shown
+from gateway.levels import Scale, level_texts
 from gateway.replica import Replica
 from tests.gateway.client import RecordingWire, Ticker
 from tests.gateway.publications import VENUES, Maker, instruments
@@ -55,7 +55,7 @@ def expected_book(maker: Maker, venue: str, depth: int) -> list[list[list[str]]]
 
 
 def expected_ladder(maker: Maker, depth: int) -> list[list[list[Any]]]:
-    """The ladder by dicts and a sort: what `merge_side` must agree with."""
+    """The ladder by dicts and a sort."""
     sides: list[list[list[Any]]] = []
     for side in (0, 1):
         merged: dict[int, dict[str, int]] = {}
@@ -269,5 +269,7 @@ def test_the_best_of_a_book_and_the_ladder_agree_on_one_venue() -> None:
     replica = Replica(instruments().by_name["BTC-USDT"])
     replica.join([maker.delta(60), maker.key()], 0)
     bids, _ = replica.sides("kraken")
-    ladder, book = shown(merge_side([bids], 1, 10)), replica.tops("kraken", 10)[0]
+    merged = merge_side([bids], 1, 10)
+    ladder = dict(zip(merged.prices.tolist(), map(tuple, merged.sizes.tolist()), strict=True))
+    book = replica.tops("kraken", 10)[0]
     assert level_texts(ladder, Scale(2, 8)) == level_texts(book, Scale(2, 8))

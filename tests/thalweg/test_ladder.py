@@ -42,6 +42,10 @@ def test_merging_is_sorting_all_prices(views: list[View], sign: int, depth: int 
     assert list(zip(side.prices.tolist(), side.sizes.tolist(), strict=True)) == merged(views, sign, depth)
 
 
+def rows(ladder: Ladder, depth: int | None) -> list[tuple[int, list[int]]]:
+    return [(price, list(sizes)) for price, sizes in ladder.top(depth).items()]
+
+
 CHANGES = st.lists(st.tuples(st.integers(0, 3), PRICES, st.just(0) | SIZES), max_size=40)
 
 
@@ -56,8 +60,8 @@ def test_a_ladder_changed_level_by_level_is_the_merged_one(
         if size:
             views[column][price] = size
 
-    side, whole = ladder.side(depth), merge_side([array(view, sign) for view in views], sign, depth)
-    assert (side.prices.tolist(), side.sizes.tolist()) == (whole.prices.tolist(), whole.sizes.tolist())
+    whole = merge_side([array(view, sign) for view in views], sign, depth)
+    assert rows(ladder, depth) == list(zip(whole.prices.tolist(), whole.sizes.tolist(), strict=True))
     assert ladder.best == next(((price, sum(sizes)) for price, sizes in merged(views, sign, 1)), None)
     assert len(ladder) == len(merged(views, sign, None))
 
@@ -69,8 +73,8 @@ def test_a_venue_s_new_view_replaces_its_old_one(loads: list[tuple[int, View]], 
         ladder.load(column, array(view, sign))
         views[column] = dict(view)
 
-    side = ladder.side()
-    assert list(zip(side.prices.tolist(), side.sizes.tolist(), strict=True)) == merged(views, sign, None)
+    assert rows(ladder, None) == merged(views, sign, None)
+    assert ladder.best == next(((price, sum(sizes)) for price, sizes in merged(views, sign, 1)), None)
 
 
 @given(VIEWS, VIEWS)
