@@ -5,7 +5,7 @@
 #   SKIP_BROWSER=1         for `make test`: leave the browser tests out, reported as skips
 
 .DEFAULT_GOAL := help
-.PHONY: help install up check test chaos soak fuzz bench bench-peers lock clean
+.PHONY: help install up check test chaos soak fuzz bench bench-peers images lock clean
 
 BIN := .venv/bin
 ON = $(filter-out 0 no off false,$(1))
@@ -45,6 +45,9 @@ chaos: install  ## faults of every kind against real processes (SEED=1 MINUTES=1
 
 soak: install  ## 54 books at 1,000 frames/s: memory and file descriptors must stay level (MINUTES=10)
 	@$(BIN)/python -m tests.chaos.soak --minutes $(or $(MINUTES),10)
+
+images: install  ## pictures of the page for the documents, into docs/images (ARGS='--sizes 1440x900')
+	@THALWEG_CHROMIUM="$$(deploy/chromium)" $(BIN)/python -m tests.gateway.images $(ARGS)
 
 ATHERIS = build/atheris/.tried
 # Coverage-guided where the fuzzer has a wheel for this Python, by outcomes alone where not; the first line says which.
