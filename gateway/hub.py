@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from gateway.channels import RAW_MS, TICK_MS, Channel, parse_channel
 from gateway.joined import Joined
-from gateway.notices import Metrics, MetricsTopic, Part, StatusTopic
+from gateway.notices import Metrics, MetricsTopic, Part, PartName, StatusTopic
 from gateway.outbox import Outbox
 from gateway.protocol import CHANNELS, Code, Subscribe
 from gateway.replica import Replica
@@ -16,7 +16,8 @@ from gateway.topics import BestTopic, BookTopic, TradesTopic
 from thalweg.instruments import Instruments
 from thalweg.publication import Publication
 
-REDIS, AGGREGATOR = "redis", "aggregator"
+REDIS: PartName = "redis"
+AGGREGATOR: PartName = "aggregator"
 SILENCE_NS = 750_000_000  # an aggregator's heartbeat comes every 250 ms
 SILENT = "no heartbeat for over 750 ms"
 QUIET_NS = 3_000_000_000  # of an instrument: a key record comes every second, also when nothing changes
@@ -48,7 +49,7 @@ class Hub:
         """Begin with nothing heard of."""
         self.instruments = instruments
         self.replicas = {name: Replica(one) for name, one in instruments.by_name.items()}
-        self.parts = {REDIS: Part(), AGGREGATOR: Part()}
+        self.parts: dict[PartName, Part] = {REDIS: Part(), AGGREGATOR: Part()}
         self.metrics = Metrics([])
         self.arrivals: list[Arrival] = []
         self._followed: dict[tuple[str, int, int], _Followed] = {}
@@ -67,7 +68,7 @@ class Hub:
             self._heard[name] = (now.monotonic, trouble or "")
         self.listen(now)
 
-    def set_part(self, name: str, live: bool, why: str, now: Now) -> None:
+    def set_part(self, name: PartName, live: bool, why: str, now: Now) -> None:
         """Note whether a part of the system is there; what can't be heard of is not shown as live."""
         part = self.parts[name]
         if (part.live, part.why) != (live, why) or not part.since_ns:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import orjson
+from typing import Literal
 
 from gateway.replica import Replica
+from gateway.shapes import encode
+from gateway.shapes.market import BookStatus, HopLine, PartStatus
 from gateway.topic import Frame, Now, Position
 from gateway.wording import flags_text
 
-Line = dict[str, Any]
+Line = BookStatus | PartStatus
+PartName = Literal["redis", "aggregator"]
 
 
 @dataclass(slots=True)
@@ -27,7 +28,7 @@ class Part:
 class StatusTopic:
     """All states at first, then what changed."""
 
-    def __init__(self, replicas: Mapping[str, Replica], parts: Mapping[str, Part]) -> None:
+    def __init__(self, replicas: Mapping[str, Replica], parts: Mapping[PartName, Part]) -> None:
         """Begin with the states as they are."""
         self.position = Position()
         self._replicas, self._parts = replicas, parts
@@ -36,9 +37,14 @@ class StatusTopic:
     def _look(self) -> dict[tuple[str, str], Line]:
         """Give what is told of each book, without its age, and of each part."""
         lines: dict[tuple[str, str], Line] = {}
-        for name, part in self._parts.items():
-            state = "live" if part.live else "down"
-            lines["", name] = {"t": "status", "sys": name, "st": state, "since": part.since_ns // 1000, "why": part.why}
+        for system, part in self._parts.items():
+            lines["", system] = {
+                "t": "status",
+                "sys": system,
+                "st": "live" if part.live else "down",
+                "since": part.since_ns // 1000,
+                "why": part.why,
+            }
         for name, replica in self._replicas.items():
             for venue in replica.scale.venues:
                 lines[name, venue] = _book_line(replica, venue)
@@ -55,13 +61,16 @@ class StatusTopic:
         return Frame(self._text(list(self._lines), now), self.position, 0)
 
     def _text(self, keys: list[tuple[str, str]], now: Now) -> bytes:
-        return b"\n".join(orjson.dumps(self._lines[key] | self._age(*key, now)) for key in keys)
+        return b"\n".join(encode(self._aged(self._lines[key], now)) for key in keys)
 
-    def _age(self, instrument: str, venue: str, now: Now) -> Line:
-        return {"age_ms": self._replicas[instrument].age_ms(venue, now.wall)} if instrument else {}
+    def _aged(self, line: Line, now: Now) -> Line:
+        """Give a line as it is told: with a book's age, which is no change of state."""
+        if "sys" in line:
+            return line
+        return {**line, "age_ms": self._replicas[line["sym"]].age_ms(line["ex"], now.wall)}
 
 
-def _book_line(replica: Replica, venue: str) -> Line:
+def _book_line(replica: Replica, venue: str) -> BookStatus:
     since = replica.since(venue)
     return {
         "t": "status",
@@ -69,6 +78,7 @@ def _book_line(replica: Replica, venue: str) -> Line:
         "sym": replica.instrument.name,
         "st": replica.state(venue),
         "fl": flags_text(replica.lines[venue].flags),
+        "age_ms": None,
         "since": None if since is None else since // 1000,
         "why": replica.reason(venue),
     }
@@ -99,10 +109,10 @@ class MetricsTopic:
 class Metrics:
     """The latest figures of all hops."""
 
-    hops: list[dict[str, Any]]
+    hops: list[HopLine]
     text: bytes = b""
 
-    def gather(self, hops: list[dict[str, Any]]) -> None:
+    def gather(self, hops: list[HopLine]) -> None:
         """Replace the figures."""
         self.hops = hops
-        self.text = orjson.dumps({"t": "metrics", "hops": hops})
+        self.text = encode({"t": "metrics", "hops": hops})

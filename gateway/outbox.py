@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-import orjson
-
 from gateway.joined import Joined, Topics
 from gateway.message import Message
-from gateway.protocol import Close
+from gateway.protocol import Close, recovered
+from gateway.shapes.control import Counts
 from gateway.topic import Frame, Now, Position, Topic
 
 SOFT_BYTES = 256 * 1024  # of unsent data: more makes a client lagging
@@ -67,7 +66,7 @@ class Subscription:
     def leave(self, at: Position) -> None:
         """Stop following after `at`."""
         if self.joined is not None:
-            self.merged += at.merged - self.joined.merged
+            self.merged += at.applied - self.joined.applied
             self.joined, self.left = None, at
 
     def follow(self, keyframe: Frame) -> None:
@@ -80,12 +79,12 @@ class Subscription:
             self.skipped += place.s - self.left.s - keyframe.n
         self.joined, self.left = place, None
 
-    def stats(self) -> dict[str, int]:
+    def stats(self) -> Counts:
         """Give the counters; `from` + `merged` + `skipped` == `to`."""
         place = self.topic.position
         to, merged = self.left.s if self.left else self.since, self.merged
         if self.joined is not None:
-            to, merged = place.s, merged + place.merged - self.joined.merged
+            to, merged = place.s, merged + place.applied - self.joined.applied
         return {"from": self.since, "to": to, "merged": merged, "skipped": self.skipped}
 
 
@@ -208,4 +207,4 @@ class Outbox:
     def _recover(self) -> bytes:
         """End the lag and say so."""
         self._lagging_since = None
-        return orjson.dumps({"t": "lag", "st": "recovered", "skipped": self._skipped_ticks})
+        return recovered(self._skipped_ticks)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import orjson
 
 from gateway.channels import DEPTHS, RATES_MS, TICK_MS, quantise
+from gateway.shapes import encode
+from gateway.shapes.control import Ack, Error, Lag, Limits
+from gateway.shapes.fields import RequestId
 
-VERSION = 1
+VERSION: Literal[1] = 1
 SUBPROTOCOL = "thalweg.v1+json"
 HEARTBEAT_MS = 1000
 REQUEST_BYTES = 16 * 1024  # of one request; 256 channel names take 8 KiB
@@ -20,7 +23,7 @@ FIRST_SUBSCRIBE_NS = 10_000_000_000  # a connection that asks for nothing is clo
 MAX_ID_TEXT, MAX_ID_INT = 36, 2**53
 NAME_LENGTH = 80  # characters of a channel's name that are repeated in an answer
 
-LIMITS = {
+LIMITS: Limits = {
     "request_bytes": REQUEST_BYTES,
     "requests_per_s": REQUESTS_PER_S,
     "requests_burst": REQUESTS_BURST,
@@ -40,6 +43,11 @@ class Code(IntEnum):
     BAD_REQUEST = 107
     NOT_SUBSCRIBED = 113
 
+    @property
+    def words(self) -> str:
+        """The reason as text."""
+        return self.name.lower().replace("_", " ")
+
 
 class Close(IntEnum):
     """Why the server ends a connection; up to 4199 a client may reconnect, with backoff."""
@@ -57,9 +65,6 @@ class Close(IntEnum):
     def reason(self) -> str:
         """The reason as text, as it goes into the close frame."""
         return self.name.lower().replace("_", " ")
-
-
-RequestId: TypeAlias = int | str | None
 
 
 @dataclass(slots=True)
@@ -91,9 +96,9 @@ class Ask:
 
 @dataclass(slots=True)
 class Refused:
-    """A request that can't be served; `fatal` ends the connection."""
+    """A request that can't be served; `fatal` ends the connection. Its `id` may be what was wrong with it."""
 
-    id: RequestId
+    id: RequestId | None
     code: Code
     text: str
     fatal: Close | None = None
@@ -118,8 +123,8 @@ def parse_request(text: str | bytes) -> Request:
 
 
 def _request(message: dict[str, Any]) -> Request:
-    identity, op = message.get("id"), message.get("op")
-    if not _is_id(identity):
+    identity, op = _id(message.get("id")), message.get("op")
+    if identity is None:
         limits = f"a whole number or a text of at most {MAX_ID_TEXT} characters"
         return Refused(None, Code.BAD_REQUEST, f"id must be {limits}")
     if op == "ping":
@@ -145,13 +150,15 @@ def _is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_ID_INT
 
 
-def _is_id(value: object) -> bool:
-    return _is_int(value) or (isinstance(value, str) and 0 < len(value) <= MAX_ID_TEXT)
+def _id(value: object) -> RequestId | None:
+    if isinstance(value, str):
+        return value if 0 < len(value) <= MAX_ID_TEXT else None
+    return value if isinstance(value, int) and _is_int(value) else None
 
 
 def hello(node: str, epoch: int, micros: int) -> bytes:
     """Give the first message of a connection."""
-    return orjson.dumps(
+    return encode(
         {
             "t": "hello",
             "v": VERSION,
@@ -167,39 +174,41 @@ def hello(node: str, epoch: int, micros: int) -> bytes:
 
 def acknowledgement(request: Subscribe | Unsubscribe, errors: dict[str, Code]) -> bytes:
     """Say which channels of a request were accepted."""
-    message: dict[str, Any] = {
+    message: Ack = {
         "t": "ack",
         "id": request.id,
         "ok": [name for name in request.names if name not in errors],
-        "err": [{"ch": name[:NAME_LENGTH], "code": int(code), "msg": _words(code)} for name, code in errors.items()],
+        "err": [{"ch": name[:NAME_LENGTH], "code": int(code), "msg": code.words} for name, code in errors.items()],
     }
     if isinstance(request, Subscribe):
         message["granted"] = {"depth": request.depth, "rate_ms": request.rate_ms}
-    return orjson.dumps(message)
-
-
-def _words(code: Code) -> str:
-    return code.name.lower().replace("_", " ")
+    return encode(message)
 
 
 def refusal(refused: Refused) -> bytes:
     """Say why a request is not served."""
-    message: dict[str, Any] = {"t": "err", "code": int(refused.code), "msg": refused.text, "retry": False}
+    message: Error = {"t": "err", "code": int(refused.code), "msg": refused.text, "retry": False}
     if refused.id is not None:
         message["id"] = refused.id
-    return orjson.dumps(message)
+    return encode(message)
 
 
 def pong(ask: Ask, micros: int) -> bytes:
     """Answer a ping with the client's instant and ours."""
-    return orjson.dumps({"t": "pong", "id": ask.id, "c": ask.echo, "srv": micros})
+    return encode({"t": "pong", "id": ask.id, "c": ask.echo, "srv": micros})
 
 
 def heartbeat(n: int, micros: int) -> bytes:
     """Give the sign of life that all clients get each second."""
-    return orjson.dumps({"t": "hb", "n": n, "srv": micros})
+    return encode({"t": "hb", "n": n, "srv": micros})
+
+
+def recovered(skipped: int) -> bytes:
+    """Say that a lag is over, and how many ticks were left out."""
+    message: Lag = {"t": "lag", "st": "recovered", "skipped": skipped, "rate_ms": 0}
+    return encode(message)
 
 
 def farewell(close: Close, after_ms: int) -> bytes:
     """Say that the server will close, and when to come back."""
-    return orjson.dumps({"t": "bye", "code": int(close), "after_ms": after_ms})
+    return encode({"t": "bye", "code": int(close), "after_ms": after_ms})

@@ -109,7 +109,7 @@ def best(hub: Hub, now: Now) -> Answer:
             _consolidated(replica, now)
             | {
                 "venues": {
-                    venue: best_text(replica, venue) | venue_text(replica, venue, now) for venue in replica.scale.venues
+                    venue: best_text(replica, venue, replica.age_ms(venue, now.wall)) for venue in replica.scale.venues
                 }
             }
             for replica in hub.replicas.values()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import orjson
-
 from gateway.admission import Allowance
 from gateway.hub import Hub
 from gateway.joined import Joined
@@ -21,6 +19,7 @@ from gateway.protocol import (
     pong,
     refusal,
 )
+from gateway.shapes import encode
 from gateway.topic import Now
 
 
@@ -64,9 +63,9 @@ class Session:
             case Ask(op="ping"):
                 return pong(request, now.micros)
             case Ask(op="list"):
-                return orjson.dumps({"t": "list", "id": request.id, "ch": list(self.outbox.subscriptions)})
+                return encode({"t": "list", "id": request.id, "ch": list(self.outbox.subscriptions)})
         stats = {name: one.stats() for name, one in self.outbox.subscriptions.items()}
-        return orjson.dumps({"t": "stats", "id": request.id, "ch": stats})
+        return encode({"t": "stats", "id": request.id, "ch": stats})
 
     def flush(self, joined: Joined) -> None:
         """Send what is due in this tick."""

@@ -11,9 +11,10 @@ import orjson
 
 from gateway.hub import Hub
 from gateway.rest import Capabilities
+from gateway.shapes.market import HopLine
 from thalweg.errors import RedisTrouble
 from thalweg.keys import latency, status
-from thalweg.latency import HOPS, Rings
+from thalweg.latency import HOPS, Hop, Rings, Summary
 from thalweg.resp import pack
 from thalweg.settings import Settings
 from thalweg.transport import RedisLink, checked
@@ -110,11 +111,22 @@ def _fields(reply: Sequence[bytes]) -> dict[str, str]:
     return dict(zip(texts[::2], texts[1::2], strict=True))
 
 
-def hop_lines(services: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def hop_lines(services: Mapping[str, Mapping[str, Any]]) -> list[HopLine]:
     """Give one line a hop and service, in the order of the walk, with the definition beside the figures."""
-    lines: list[dict[str, Any]] = []
+    lines: list[HopLine] = []
     for hop in HOPS:
-        found = [(name, hops[hop.name]) for name, hops in services.items() if hop.name in hops]
-        head = {"hop": hop.name, "what": hop.what, "from": hop.start, "to": hop.end, "clock": hop.clock}
-        lines += [head | {"by": name} | dict(summary) for name, summary in found]
+        lines += [hop_line(hop, name, hops[hop.name]) for name, hops in services.items() if hop.name in hops]
     return lines
+
+
+def hop_line(hop: Hop, service: str, summary: Summary) -> HopLine:
+    """Give a hop's definition with a service's figures."""
+    return {
+        "hop": hop.name,
+        "what": hop.what,
+        "from": hop.start,
+        "to": hop.end,
+        "clock": hop.clock,
+        "by": service,
+        **summary,
+    }

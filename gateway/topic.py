@@ -23,14 +23,16 @@ class Now:
 class Position:
     """How far a topic's frames have come.
 
-    `s` is the out sequence shown last, `merged` counts the publications in all frames so far, `trades` the trades.
-    A new `generation` means that `s` does not continue: every subscriber needs a keyframe.
+    `s` is the out sequence shown last, in `epoch`; `applied` and `trades` are how many publications and trades the
+    replica had, so that all topics of one instrument count alike. A new `generation` means that `s` does not continue:
+    every subscriber needs a keyframe.
     """
 
     s: int = 0
-    merged: int = 0
+    applied: int = 0
     trades: int = 0
     generation: int = 0
+    epoch: int = 0
 
 
 @dataclass(slots=True)

@@ -6,58 +6,18 @@ Each keeps what its subscribers have, so that a frame is the difference to what 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import orjson
 
 from gateway.channels import Channel
 from gateway.levels import Shown, changed_levels, level_texts, top_checksum
 from gateway.replica import Replica
+from gateway.shapes import encode
+from gateway.shapes.market import Best, BestText, Delta, QuoteText, Snap, Standing, Trades
+from gateway.steps import Steps
 from gateway.topic import Frame, Now, Position
 from gateway.wording import best_text, flags_text, ladder_state, quote_text, stamps_text, trade_text, venue_text
 
 REFRESH_NS = 1_000_000_000  # a checksum at least this often, and ages while nothing else changes
 CATCH_UP_TRADES = 200  # newest trades that one who fell behind still gets
-
-
-class Steps:
-    """Where a topic stands in its replica, and how many publications lie between its frames."""
-
-    def __init__(self, replica: Replica) -> None:
-        """Begin at the replica's newest publication."""
-        self.replica = replica
-        self.position = Position(replica.seq, 0, replica.traded, replica.generation)
-        self._applied = replica.applied
-        self._trouble = replica.trouble
-
-    @property
-    def restarted(self) -> bool:
-        """Whether the replica began anew, so that sequences do not continue."""
-        return self.position.generation != self.replica.generation
-
-    @property
-    def behind(self) -> bool:
-        """Whether the replica has changed since the last step."""
-        return self._applied != self.replica.applied or self._trouble != self.replica.trouble
-
-    def take(self, text: bytes = b"") -> Frame:
-        """Step to the replica's newest publication and give the frame of the step."""
-        replica, place = self.replica, self.position
-        frame = Frame(text, place, replica.applied - self._applied, self.restarted)
-        self.position = Position(replica.seq, place.merged + frame.n, replica.traded, replica.generation)
-        self._applied, self._trouble = replica.applied, replica.trouble
-        return frame
-
-    def header(self, kind: str, channel: Channel) -> dict[str, Any]:
-        """Give the first fields of a message that steps to the newest publication."""
-        replica = self.replica
-        return {
-            "t": kind,
-            "ch": channel.name,
-            "s": replica.seq,
-            "p": self.position.s,
-            "n": replica.applied - self._applied,
-        }
 
 
 @dataclass(slots=True)
@@ -66,7 +26,7 @@ class Look:
 
     bids: Shown
     asks: Shown
-    extras: dict[str, Any]
+    extras: Standing
 
 
 class BookTopic:
@@ -77,7 +37,6 @@ class BookTopic:
         self._channel, self._depth = channel, depth
         self._steps = Steps(replica)
         self._shown = self._look(now)
-        self._epoch = replica.epoch
         self._ts_sent = self._ts_checked = now.monotonic
         scale = replica.scale
         self._scale = scale if channel.kind == "cbook" else type(scale)(scale.price_decimals, scale.size_decimals)
@@ -92,7 +51,8 @@ class BookTopic:
         if self._channel.kind == "cbook":
             bids, asks = replica.ladder(self._depth)
             quote = replica.quote()
-            extras = {
+            extras: Standing = {
+                "ts": stamps_text(replica.stamps, now),
                 "st": ladder_state(replica),
                 "fl": ["crossed"] if quote.crossed else [],
                 "q": quote_text(quote, replica.scale),
@@ -100,43 +60,63 @@ class BookTopic:
             }
         else:
             bids, asks = replica.tops(venue, self._depth)
-            extras = {"st": replica.state(venue), "fl": flags_text(replica.lines[venue].flags)}
-        return Look(bids, asks, {"ts": stamps_text(replica.stamps, now)} | extras)
+            extras = {
+                "ts": stamps_text(replica.stamps, now),
+                "st": replica.state(venue),
+                "fl": flags_text(replica.lines[venue].flags),
+            }
+        return Look(bids, asks, extras)
 
     def advance(self, now: Now) -> Frame | None:
         """Step to the book as it is now."""
         steps = self._steps
         if steps.restarted:
-            self._shown, self._epoch = self._look(now), steps.replica.epoch
+            self._shown = self._look(now)
             return steps.take()
         if not steps.behind:
             return None
         old, new = self._shown, self._look(now)
         bids = changed_levels(old.bids, new.bids, self._scale)
         asks = changed_levels(old.asks, new.asks, self._scale)
-        told = bids or asks or any(old.extras[key] != new.extras[key] for key in ("st", "fl"))
+        told = bids or asks or old.extras["st"] != new.extras["st"] or old.extras["fl"] != new.extras["fl"]
         if not told and now.monotonic - self._ts_sent < REFRESH_NS:
             return None
-        message = steps.header("d", self._channel) | {"b": bids, "a": asks} | new.extras
+        message: Delta = {
+            "t": "d",
+            "ch": self._channel.name,
+            "s": steps.replica.seq,
+            "p": steps.position.s,
+            "n": steps.merged,
+            "b": bids,
+            "a": asks,
+            "ts": new.extras["ts"],
+            "st": new.extras["st"],
+            "fl": new.extras["fl"],
+        }
+        if "v" in new.extras and "q" in new.extras:
+            message["v"], message["q"] = new.extras["v"], new.extras["q"]
+        if steps.replica.epoch != steps.position.epoch:
+            message["e"] = steps.replica.epoch
         if now.monotonic - self._ts_checked >= REFRESH_NS:
             message["crc"] = top_checksum(new.bids, new.asks, self._scale)
             self._ts_checked = now.monotonic
-        self._shown, self._epoch, self._ts_sent = new, steps.replica.epoch, now.monotonic
-        return steps.take(orjson.dumps(message))
+        self._shown, self._ts_sent = new, now.monotonic
+        return steps.take(encode(message))
 
     def keyframe(self, left: Position | None, now: Now) -> Frame:
         """Give the whole book as subscribers have it."""
-        shown = self._shown
-        message = {
+        shown, place = self._shown, self.position
+        message: Snap = {
             "t": "snap",
             "ch": self._channel.name,
-            "e": self._epoch,
-            "s": self.position.s,
+            "e": place.epoch,
+            "s": place.s,
             "b": level_texts(shown.bids, self._scale),
             "a": level_texts(shown.asks, self._scale),
             "crc": top_checksum(shown.bids, shown.asks, self._scale),
+            **shown.extras,
         }
-        return Frame(orjson.dumps(message | shown.extras), self.position, 0)
+        return Frame(encode(message), place, 0)
 
 
 class BestTopic:
@@ -147,7 +127,7 @@ class BestTopic:
         self._channel = channel
         self._steps = Steps(replica)
         self._shown = self._look()
-        self._ages = self._look_at_ages(now)
+        self._age(now)
         self._ts_sent = now.monotonic
 
     @property
@@ -155,18 +135,15 @@ class BestTopic:
         """How far the frames have come."""
         return self._steps.position
 
-    def _look(self) -> dict[str, Any]:
+    def _look(self) -> tuple[dict[str, BestText], QuoteText]:
+        """Give what is told but for ages, which alone are no news."""
         replica = self._steps.replica
-        venues = {
-            venue: best_text(replica, venue)
-            | {"st": replica.state(venue), "fl": flags_text(replica.lines[venue].flags)}
-            for venue in replica.scale.venues
-        }
-        return {"v": venues, "q": quote_text(replica.quote(), replica.scale)}
+        venues = {venue: best_text(replica, venue, None) for venue in replica.scale.venues}
+        return venues, quote_text(replica.quote(), replica.scale)
 
-    def _look_at_ages(self, now: Now) -> dict[str, int | None]:
+    def _age(self, now: Now) -> None:
         replica = self._steps.replica
-        return {venue: replica.age_ms(venue, now.wall) for venue in replica.scale.venues}
+        self._ages = {venue: replica.age_ms(venue, now.wall) for venue in replica.scale.venues}
 
     def advance(self, now: Now) -> Frame | None:
         """Step to the best prices as they are now."""
@@ -176,17 +153,30 @@ class BestTopic:
         new = self._look()
         if new == self._shown and not steps.restarted and now.monotonic - self._ts_sent < REFRESH_NS:
             return None
-        self._shown, self._ages, self._ts_sent = new, self._look_at_ages(now), now.monotonic
-        return steps.take(self._text(steps.header("bbo", self._channel)))
+        self._shown, self._ts_sent = new, now.monotonic
+        self._age(now)
+        before = steps.position
+        frame = steps.take()
+        frame.text = self._text(before.s, frame.n)
+        return frame
 
     def keyframe(self, left: Position | None, now: Now) -> Frame:
         """Give the best prices as subscribers have them."""
-        s = self.position.s
-        return Frame(self._text({"t": "bbo", "ch": self._channel.name, "s": s, "p": s, "n": 0}), self.position, 0)
+        return Frame(self._text(self.position.s, 0), self.position, 0)
 
-    def _text(self, head: dict[str, Any]) -> bytes:
-        venues = {venue: shown | {"age_ms": self._ages[venue]} for venue, shown in self._shown["v"].items()}
-        return orjson.dumps(head | {"v": venues, "q": self._shown["q"]})
+    def _text(self, before: int, merged: int) -> bytes:
+        venues, quote = self._shown
+        message: Best = {
+            "t": "bbo",
+            "ch": self._channel.name,
+            "e": self.position.epoch,
+            "s": self.position.s,
+            "p": before,
+            "n": merged,
+            "v": {venue: {**shown, "age_ms": self._ages[venue]} for venue, shown in venues.items()},
+            "q": quote,
+        }
+        return encode(message)
 
 
 class TradesTopic:
@@ -207,30 +197,41 @@ class TradesTopic:
         steps = self._steps
         if steps.restarted:
             return steps.take()
-        if steps.replica.traded == self.position.trades:
+        before = self.position
+        if steps.replica.traded == before.trades:
             return None
-        head = steps.header("trades", self._channel)
-        return steps.take(self._text(head, self.position.trades, steps.replica.traded))
+        frame = steps.take()
+        frame.text = encode(self._message(before, frame.n))
+        return frame
 
     def keyframe(self, left: Position | None, now: Now) -> Frame:
-        """Give the newest trades to one who fell behind, and nothing to one who joins.
+        """Give the newest trades to one who fell behind, and to one who joins none but where it stands.
 
         What a restarted replica never saw can't be counted as trades; it is told as `gap`, in publications.
         """
         place = self.position
         if left is None:
-            return Frame(b"", place, 0)
+            return Frame(encode(self._message(place, 0)), place, 0)
         same = left.generation == place.generation
-        frame = Frame(b"", left, place.merged - left.merged if same else 0)
-        head = {"t": "trades", "ch": self._channel.name, "s": place.s, "p": left.s, "n": frame.n}
+        frame = Frame(b"", left, place.applied - left.applied if same else 0)
+        message = self._message(left, frame.n, CATCH_UP_TRADES)
         if not same and left.s:
-            head["gap"] = max(place.s - left.s, 0)
-        frame.text = self._text(head, left.trades, place.trades, CATCH_UP_TRADES)
+            message["gap"] = max(place.s - left.s, 0)
+        frame.text = encode(message)
         return frame
 
-    def _text(self, head: dict[str, Any], first: int, end: int, most: int | None = None) -> bytes:
-        """Give the trades numbered `first` to `end` (not included), at most so many, and how many are left out."""
-        replica = self._steps.replica
-        trades = replica.recent(first if most is None else max(first, end - most), end)
-        rows = [trade_text(trade, replica.scale) for trade in trades]
-        return orjson.dumps(head | {"x": rows, "drop": end - first - len(rows)})
+    def _message(self, left: Position, merged: int, most: int | None = None) -> Trades:
+        """Give the trades since `left`, at most so many, and how many are left out."""
+        replica, place = self._steps.replica, self.position
+        first = left.trades if most is None else max(left.trades, place.trades - most)
+        rows = [trade_text(trade, replica.scale) for trade in replica.recent(first, place.trades)]
+        return {
+            "t": "trades",
+            "ch": self._channel.name,
+            "e": place.epoch,
+            "s": place.s,
+            "p": left.s,
+            "n": merged,
+            "x": rows,
+            "drop": place.trades - left.trades - len(rows),
+        }

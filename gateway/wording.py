@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Literal
 
 from gateway.levels import Scale
 from gateway.replica import Replica, ShownTrade
+from gateway.shapes.fields import TradeText
+from gateway.shapes.market import BestText, QuoteText, VenueText
+from gateway.shapes.market import Stamps as StampsText
 from gateway.topic import Now
 from thalweg.events import State, Taker, flag_names
 from thalweg.fixed import format_fixed
 from thalweg.ladder import Quote
 from thalweg.publication import Stamps
 
-_STAMPS = (
+_STAMPS: tuple[tuple[Literal["x", "r", "w", "a", "p"], str], ...] = (
     ("x", "ts_event"),
     ("r", "ts_recv"),
     ("w", "ts_append"),
@@ -22,13 +25,17 @@ _STAMPS = (
 )
 
 
-def stamps_text(stamps: Stamps, now: Now) -> dict[str, int]:
+def stamps_text(stamps: Stamps, now: Now) -> StampsText:
     """Give the stamps that are there, in microseconds, and the gateway's own."""
-    found = ((short, getattr(stamps, name)) for short, name in _STAMPS)
-    return {short: ts // 1000 for short, ts in found if ts is not None} | {"g": now.micros}
+    texts: StampsText = {"g": now.micros}
+    for short, name in _STAMPS:
+        ts = getattr(stamps, name)
+        if ts is not None:
+            texts[short] = ts // 1000
+    return texts
 
 
-def quote_text(quote: Quote, scale: Scale) -> dict[str, Any]:
+def quote_text(quote: Quote, scale: Scale) -> QuoteText:
     """Give a quote; the mid is exact, microprice and imbalance are rounded for display."""
     price, size = scale.price_decimals, scale.size_decimals
     mid, micro, imbalance = quote.mid_doubled, quote.microprice, quote.imbalance
@@ -55,14 +62,14 @@ def flags_text(flags: int) -> list[str]:
     return flag_names(flags)
 
 
-def venue_text(replica: Replica, venue: str, now: Now) -> dict[str, Any]:
+def venue_text(replica: Replica, venue: str, now: Now) -> VenueText:
     """Give a venue's state, flags and age."""
     flags = flags_text(replica.lines[venue].flags)
     return {"st": replica.state(venue), "fl": flags, "age_ms": replica.age_ms(venue, now.wall)}
 
 
-def best_text(replica: Replica, venue: str) -> dict[str, str | None]:
-    """Give a venue's best bid and offer, whatever its state."""
+def best_text(replica: Replica, venue: str, age_ms: int | None) -> BestText:
+    """Give a venue's best bid and offer, whatever its state, which is beside them."""
     scale = replica.scale
     bid, ask = replica.best(venue)
     return {
@@ -70,6 +77,9 @@ def best_text(replica: Replica, venue: str) -> dict[str, str | None]:
         "bid_size": _fixed(bid and bid[1], scale.size_decimals),
         "ask": _fixed(ask and ask[0], scale.price_decimals),
         "ask_size": _fixed(ask and ask[1], scale.size_decimals),
+        "st": replica.state(venue),
+        "fl": flags_text(replica.lines[venue].flags),
+        "age_ms": age_ms,
     }
 
 
@@ -80,7 +90,7 @@ def ladder_state(replica: Replica) -> State:
     return min(states, key=order.index)
 
 
-def trade_text(trade: ShownTrade, scale: Scale) -> list[Any]:
+def trade_text(trade: ShownTrade, scale: Scale) -> TradeText:
     """Give a trade as a row: microseconds, price, size, taker, id, venue."""
     return [
         trade.ts // 1000,

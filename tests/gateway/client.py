@@ -14,6 +14,7 @@ from gateway.message import Message as Outgoing
 from gateway.protocol import Close
 from gateway.session import Session
 from gateway.topic import Now
+from tests.gateway.conforming import judge
 from tests.gateway.publications import START_NS
 
 Message = dict[str, Any]
@@ -75,6 +76,7 @@ class Reader:
         """Apply a frame, which may hold several messages."""
         messages = [orjson.loads(line) for line in (text.encode() if isinstance(text, str) else text).split(b"\n")]
         for message in messages:
+            judge(message)
             self.messages.append(message)
             if message["t"] in ("snap", "d"):
                 self.books.setdefault(message["ch"], Book()).take(message)

@@ -4,10 +4,12 @@ import orjson
 
 from gateway.hub import AGGREGATOR, REDIS
 from gateway.notices import Metrics, MetricsTopic
+from gateway.sink import hop_line
 from gateway.topic import Now
 from tests.gateway.publications import START_NS
 from tests.gateway.test_topics import Scene
 from thalweg.events import State
+from thalweg.latency import BY_NAME, Summary
 
 NOW = Now(START_NS, 0)
 
@@ -63,9 +65,10 @@ def test_figures_are_sent_when_they_are_gathered() -> None:
     metrics = Metrics([])
     topic = MetricsTopic(metrics)
     assert topic.keyframe(None, NOW).text == b""
-    metrics.gather([{"hop": "hold"}])
+    line = hop_line(BY_NAME["hold"], "gateway", Summary(count=1, window_s=1.0, mean=2, p50=2, p95=2, p99=2, max=2))
+    metrics.gather([line])
     frame = topic.advance(NOW)
     assert frame is not None
-    assert orjson.loads(frame.text) == {"t": "metrics", "hops": [{"hop": "hold"}]}
+    assert orjson.loads(frame.text) == {"t": "metrics", "hops": [line]}
     assert topic.advance(NOW) is None
     assert topic.keyframe(None, NOW).text == frame.text

@@ -18,7 +18,7 @@ def stalled_scene() -> Scene:
     scene.publish(scene.maker.delta(30, trades=3))
     scene.tick()
     scene.wire.stalled = True
-    scene.wire.unsent.append(b'{"t":"filler","text":"' + FULL + b'"}')
+    scene.wire.unsent.append(b'{"t":"err","code":0,"retry":false,"msg":"' + FULL + b'"}')
     return scene
 
 
@@ -106,7 +106,7 @@ def test_a_frame_larger_than_the_bound_reaches_one_who_reads() -> None:
     scene.follow(TRADES)
     scene.publish(scene.maker.delta(trades=TRADES_KEPT), scene.maker.delta(trades=TRADES_KEPT))
     scene.tick()
-    (one,) = scene.wire.reader.of("trades")
+    _, one = scene.wire.reader.of("trades")
     assert (len(one["x"]), one["drop"]) == (TRADES_KEPT, TRADES_KEPT)
 
 

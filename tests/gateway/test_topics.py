@@ -260,7 +260,7 @@ def test_trades_lost_before_the_replica_joined_anew_are_told_as_a_gap() -> None:
     scene.maker.seq += 40
     scene.replica.join([scene.maker.key(), scene.maker.delta(trades=2)], scene.maker.ts)
     scene.tick()
-    (one,) = scene.wire.reader.of("trades")
+    _, one = scene.wire.reader.of("trades")
     assert (one["gap"], len(one["x"]), one["drop"]) == (42, 2, 0)
 
 

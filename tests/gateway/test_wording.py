@@ -18,8 +18,8 @@ UNITS = st.integers(1, 2**62)
 @given(UNITS, UNITS, UNITS, UNITS)
 def test_spread_and_mid_are_exact(bid: int, bid_size: int, ask: int, ask_size: int) -> None:
     text = quote_text(Quote(bid, bid_size, ask, ask_size), SCALE)
-    assert Decimal(text["mid"]) == (Decimal(bid) + Decimal(ask)) / 200
-    assert Decimal(text["spread"]) == (Decimal(ask) - Decimal(bid)) / 100
+    assert Decimal(text["mid"] or "") == (Decimal(bid) + Decimal(ask)) / 200
+    assert Decimal(text["spread"] or "") == (Decimal(ask) - Decimal(bid)) / 100
     assert text["crossed"] is (bid >= ask)
 
 
