@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from collections.abc import Collection
+from enum import Enum
 
-from gateway.protocol import REQUESTS_BURST, REQUESTS_PER_S, Close
+from gateway.protocol import REFUSED_BURST, REQUESTS_BURST, REQUESTS_PER_S, Close
 
 
 def is_loopback(host: str) -> bool:
@@ -25,17 +26,17 @@ def is_everywhere(host: str) -> bool:
         return not host
 
 
-def origin_allowed(origin: str | None, host: str | None, allowed: Collection[str], loopback: bool) -> bool:
+def origin_allowed(origin: str | None, host: str | None, allowed: Collection[str], programs: bool) -> bool:
     """Say whether a page from `origin` may open a WebSocket here.
 
     Args:
-        origin: the `Origin` header; absent for programs that are no browsers, which only loopback admits.
+        origin: the `Origin` header; absent for programs that are no browsers.
         host: the `Host` header; a page that this server gave has the same host and port.
         allowed: further origins, as `https://books.example.org`.
-        loopback: whether the server listens on loopback alone.
+        programs: whether these are let in: the server listens on loopback alone, or wants a token.
     """
     if origin is None:
-        return loopback
+        return programs
     if origin in allowed:
         return True
     scheme, _, address = origin.lower().partition("://")
@@ -66,8 +67,16 @@ class Doorkeeper:
             del self._by_address[address]
 
 
+class Verdict(Enum):
+    """What becomes of a request."""
+
+    SERVED = "served"
+    LATER = "later"  # refused: the client asks too often
+    FLOOD = "flood"  # and has not taken that for an answer
+
+
 class Allowance:
-    """How many requests a client may make just now: a bucket that fills with time."""
+    """How many requests a client may make just now: a bucket that fills with time, and has a little below its floor."""
 
     __slots__ = ("_left", "_ts")
 
@@ -75,12 +84,11 @@ class Allowance:
         """Begin with a full bucket."""
         self._left, self._ts = REQUESTS_BURST, now_ns
 
-    def take(self, now_ns: int) -> bool:
-        """Count a request at this monotonic instant; `False` when it is one too many."""
+    def take(self, now_ns: int) -> Verdict:
+        """Count a request at this monotonic instant; one that is refused counts too."""
         filled = self._left + (now_ns - self._ts) / 1e9 * REQUESTS_PER_S
         self._ts = now_ns
         self._left = min(filled, REQUESTS_BURST) - 1
-        if self._left < 0:
-            self._left = 0.0
-            return False
-        return True
+        if self._left >= 0:
+            return Verdict.SERVED
+        return Verdict.LATER if self._left >= -REFUSED_BURST else Verdict.FLOOD

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import secrets
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -22,6 +24,7 @@ from starlette.websockets import WebSocket
 
 from gateway import rest
 from gateway.admission import Doorkeeper, is_everywhere, is_loopback, origin_allowed
+from gateway.bearer import Guard, from_header, from_subprotocols
 from gateway.hub import AGGREGATOR, REDIS, Hub
 from gateway.outbox import Wire
 from gateway.protocol import SUBPROTOCOL
@@ -34,6 +37,7 @@ from thalweg.errors import RedisTrouble
 from thalweg.publication import VIEW_DEPTH
 from thalweg.settings import Settings
 
+LOG = logging.getLogger(__name__)
 STATIC = Path(__file__).with_name("static")
 DEFAULT_DEPTH = 25  # levels a side
 HEADERS = {
@@ -63,21 +67,30 @@ class Gateway:
             self.hub.set_part(part, False, "not heard of yet", now())
         self.sessions: dict[Session, None] = {}
         self.door = Doorkeeper(settings.connections, settings.connections_per_ip)
-        self.node = socket.gethostname()
+        self.node = f"{socket.gethostname()}-{secrets.token_hex(4)}"  # another one after a restart
+        self.guard = Guard(settings.token)
         self.capabilities: Callable[[], Awaitable[Capabilities]] = _no_capabilities
 
     async def attend(self, websocket: WebSocket, wire: Wire) -> None:
         """Serve an accepted client until it leaves."""
-        session = Session(self.hub, wire, now())
+        session = Session(self.hub, wire, now(), self.guard, _shown(websocket))
         session.greet(self.node, now())
         self.sessions[session] = None
         try:
             while (message := await websocket.receive())["type"] == "websocket.receive":
                 text = message.get("text")
-                session.receive(message["bytes"] if text is None else text, now())
+                self._receive(session, message["bytes"] if text is None else text)
         finally:
             del self.sessions[session]
             session.leave()
+
+    @staticmethod
+    def _receive(session: Session, text: str | bytes) -> None:
+        try:
+            session.receive(text, now())
+        except Exception:
+            LOG.exception("a request could not be answered")
+            session.fail()
 
 
 def make_app(gateway: Gateway, lifespan: Lifespan[Starlette] | None = None) -> ASGIApp:
@@ -221,13 +234,17 @@ def _depth(request: Request) -> int:
 async def _stream(websocket: WebSocket) -> None:
     """Let a WebSocket client in, or refuse it before the upgrade."""
     gateway, headers = _gateway(websocket), websocket.headers
-    settings = gateway.settings
-    if not origin_allowed(headers.get("origin"), headers.get("host"), settings.origins, is_loopback(settings.host)):
+    settings, token = gateway.settings, from_header(headers.get("authorization"))
+    programs = is_loopback(settings.host) or gateway.guard.needed
+    if not origin_allowed(headers.get("origin"), headers.get("host"), settings.origins, programs):
         await websocket.send_denial_response(_problem(403, "this origin may not connect"))
         return
     offered = websocket.scope["subprotocols"]
     if offered and SUBPROTOCOL not in offered:
         await websocket.send_denial_response(_problem(400, f"the only subprotocol here is {SUBPROTOCOL}"))
+        return
+    if token is not None and not gateway.guard.admits(token):
+        await websocket.send_denial_response(_problem(401, "wrong token"))
         return
     await websocket.accept(SUBPROTOCOL if offered else None)
     address = websocket.client.host if websocket.client else ""
@@ -239,6 +256,12 @@ async def _stream(websocket: WebSocket) -> None:
         await _attend(gateway, websocket)
     finally:
         gateway.door.leave(address)
+
+
+def _shown(websocket: WebSocket) -> str | None:
+    """Give the token that came with the handshake."""
+    token = from_header(websocket.headers.get("authorization"))
+    return from_subprotocols(websocket.scope["subprotocols"]) if token is None else token
 
 
 async def _attend(gateway: Gateway, websocket: WebSocket) -> None:

@@ -9,8 +9,9 @@ from gateway.channels import RAW_MS, TICK_MS, Channel, parse_channel
 from gateway.joined import Joined
 from gateway.notices import Metrics, MetricsTopic, Part, PartName, StatusTopic
 from gateway.outbox import Outbox
-from gateway.protocol import CHANNELS, Code, Subscribe
+from gateway.protocol import CHANNELS, Code
 from gateway.replica import Replica
+from gateway.requests import Subscribe
 from gateway.topic import Frame, Now, Topic
 from gateway.topics import BestTopic, BookTopic, TradesTopic
 from thalweg.instruments import Instruments

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from gateway.answers import recovered
 from gateway.joined import Joined, Topics
 from gateway.message import Message
-from gateway.protocol import Close, recovered
+from gateway.protocol import Close
 from gateway.shapes.control import Counts
 from gateway.topic import Frame, Now, Position, Topic
 

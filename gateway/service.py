@@ -13,11 +13,12 @@ from typing import Any
 
 import uvicorn
 
+from gateway.answers import heartbeat
 from gateway.app import Gateway, make_app
 from gateway.channels import TICK_MS
 from gateway.hub import Arrival
 from gateway.joined import Joined
-from gateway.protocol import HEARTBEAT_MS, REQUEST_BYTES, heartbeat
+from gateway.protocol import HEARTBEAT_MS, REQUEST_BYTES
 from gateway.sink import Board
 from gateway.source import Source, now
 from gateway.transport import FanoutProtocol, say_farewell

@@ -15,9 +15,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
 from websockets.server import ServerProtocol
 
+from gateway.answers import farewell
 from gateway.message import WINDOW_BITS, Message, framed
 from gateway.outbox import Wire
-from gateway.protocol import Close, farewell
+from gateway.protocol import Close
 
 EXTENSION = "thalweg.fanout"
 CLOSE_S = 2.0  # a client that has not read its close frame by then is cut off
@@ -79,12 +80,32 @@ class FanoutProtocol(WebSocketsSansIOProtocol):
             self.read_paused = False
             self.transport.resume_reading()
 
+    def send_receive_event_to_app(self) -> None:
+        """Take a whole message; a text that is no UTF-8 ends the connection, and is no error of ours to be logged."""
+        if self.curr_msg_data_type == "text" and not self.close_sent and not _is_utf8(b"".join(self.frames)):
+            self.frames = []
+            self.close(Close.BAD_FRAME)
+            return
+        super().send_receive_event_to_app()
+
+    def keepalive_timeout(self) -> None:
+        """Close because the client has not answered a ping."""
+        self.close(Close.SILENT)
+
     def shutdown(self) -> None:
         """Close because the server stops; called by uvicorn."""
         if self.handshake_complete and self._open:
             self.close(Close.SHUTDOWN)
         elif not self.close_sent:
             super().shutdown()
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class _Scope(Protocol):

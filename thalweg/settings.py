@@ -18,12 +18,14 @@
 | `THALWEG_BUSY_POLL` | 0 | 1: event loops spin instead of sleeping, which takes one whole core a process |
 | `THALWEG_CONNECTIONS` | 2000 | clients that the gateway serves at once |
 | `THALWEG_CONNECTIONS_PER_IP` | 20 | of these from one address; behind a proxy all come from the same |
+| `THALWEG_TOKEN`, `THALWEG_TOKEN_FILE` | none | a token that clients of the gateway must show, or a file with it |
 | `THALWEG_REPORT` | none | file for a service's counters when it stops |
 | `THALWEG_LOG` | `text` | `text` or `json` lines on stderr |
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +35,7 @@ from thalweg.errors import SettingsError
 from thalweg.instruments import SYMBOL, Instruments, load_instruments
 
 PREFIX = "THALWEG_"
+TOKEN = re.compile(r"[A-Za-z0-9._~+-]{16,256}")  # all may stand in a header and in the name of a subprotocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Settings:
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     connections: int = 2000
     connections_per_ip: int = 20
+    token: str | None = field(default=None, repr=False)
     report: Path | None = None
     log: str = "text"
     egress: str = "local"
@@ -94,6 +98,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         hosts=tuple(_names(get(PREFIX + "HOSTS")) or ("127.0.0.1", "localhost", "[::1]")),
         connections=_whole(environ, "CONNECTIONS", 2000, range(1, 10**6)),
         connections_per_ip=_whole(environ, "CONNECTIONS_PER_IP", 20, range(1, 10**6)),
+        token=_token(get(PREFIX + "TOKEN"), get(PREFIX + "TOKEN_FILE")),
         report=Path(report) if report else None,
         max_age_s=_positive_or_none(environ, "MAX_AGE_S"),
         busy_poll=bool(_whole(environ, "BUSY_POLL", 0, range(2))),
@@ -108,6 +113,20 @@ def _egress(text: str) -> str:
     if not SYMBOL.fullmatch(text):
         raise SettingsError(f"{PREFIX}EGRESS must be a short plain name, not {text[:40]!r}")
     return text
+
+
+def _token(text: str | None, path: str | None) -> str | None:
+    """Give the token that is set; what an error says never repeats it."""
+    if text and path:
+        raise SettingsError(f"{PREFIX}TOKEN and {PREFIX}TOKEN_FILE are both set")
+    if path:
+        try:
+            text = Path(path).read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{PREFIX}TOKEN_FILE can't be read: {path[:80]}") from error
+    if (text or path) and not TOKEN.fullmatch(text or ""):
+        raise SettingsError(f"{PREFIX}TOKEN must be 16 to 256 of the characters A-Z a-z 0-9 . _ ~ + -")
+    return text or None
 
 
 def _names(text: str | None) -> list[str] | None:

@@ -13,14 +13,10 @@ from gateway.protocol import (
     MAX_ID_TEXT,
     NAME_LENGTH,
     REQUEST_BYTES,
-    Ask,
     Close,
     Code,
-    Refused,
-    Subscribe,
-    Unsubscribe,
-    parse_request,
 )
+from gateway.requests import Ask, Authenticate, Refused, Subscribe, Unsubscribe, parse_request
 from gateway.session import Session
 from gateway.topic import Now
 from tests.fuzz.target import Target
@@ -73,6 +69,8 @@ def judge_request(data: bytes) -> object:
         assert 0 < len(request.names) == len(set(request.names))
         assert all(isinstance(name, str) for name in request.names)
         return type(request).__name__, min(len(request.names), 4)
+    if isinstance(request, Authenticate):
+        return "auth"
     assert isinstance(request, Ask)
     return request.op, request.echo is None
 
@@ -113,7 +111,7 @@ def _checked(answer: dict[str, object]) -> str:
 
 def _requests() -> list[bytes]:
     names = list(NAMES)
-    asks = [{"op": op, "id": number} for op in ("list", "stats", "ping") for number in (1, "x")]
+    asks = [{"op": op, "id": number} for op in ("list", "stats", "ping", "auth") for number in (1, "x")]
     subscriptions = [{"op": "subscribe", "id": 1, "ch": names, "depth": 12, "rate_ms": 250}]
     more = [{"op": "unsubscribe", "id": "a", "ch": names[:2]}, {"op": "ping", "id": 1, "c": 7}, {"op": "x", "id": 5}]
     return [orjson.dumps(one) for one in (*subscriptions, *asks, *more)]

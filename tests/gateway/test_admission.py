@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.admission import Allowance, Doorkeeper, is_everywhere, is_loopback, origin_allowed
+from gateway.admission import Allowance, Doorkeeper, Verdict, is_everywhere, is_loopback, origin_allowed
 from gateway.protocol import Close
 
 S = 1_000_000_000
@@ -74,7 +74,13 @@ def test_connections_of_the_node_are_limited() -> None:
 
 
 def test_requests_are_limited_to_a_burst_and_a_rate() -> None:
+    allowance, verdict = Allowance(0), Verdict.SERVED
+    assert [allowance.take(0) for _ in range(21)] == [verdict] * 20 + [Verdict.LATER]
+    assert [allowance.take(2 * S) for _ in range(20)] == [verdict] * 19 + [Verdict.LATER]
+    assert [allowance.take(1000 * S) for _ in range(21)] == [verdict] * 20 + [Verdict.LATER]
+
+
+def test_who_does_not_heed_a_refusal_floods() -> None:
     allowance = Allowance(0)
-    assert [allowance.take(0) for _ in range(21)] == [True] * 20 + [False]
-    assert [allowance.take(S) for _ in range(11)] == [True] * 10 + [False]
-    assert [allowance.take(1000 * S) for _ in range(21)] == [True] * 20 + [False]
+    verdicts = [allowance.take(0) for _ in range(41)]
+    assert verdicts == [Verdict.SERVED] * 20 + [Verdict.LATER] * 20 + [Verdict.FLOOD]

@@ -226,7 +226,7 @@ async def test_a_request_that_is_too_big_ends_the_connection(running: Running) -
 
 async def test_a_flood_ends_the_connection(running: Running) -> None:
     async with serving(running), running.client() as client:
-        for _ in range(30):
+        for _ in range(60):
             await client.connection.send('{"op":"list","id":1}')
         with pytest.raises(ConnectionClosed) as closed:
             await client.read_on()

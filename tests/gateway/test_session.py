@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import json
+
 import orjson
 import pytest
 
+from gateway.bearer import OPEN, Guard
 from gateway.channels import Channel
 from gateway.protocol import CHANNELS, FIRST_SUBSCRIBE_NS, Close
 from gateway.session import Session
@@ -10,14 +13,17 @@ from gateway.topics import TradesTopic
 from tests.gateway.client import Message, RecordingWire
 from tests.gateway.test_topics import BOOK, LADDER, Scene
 
+TOKEN = "not-so-very-secret"
+
 
 class Talk:
-    """One client of a scene, request by request."""
+    """One client of a scene, request by request; `shown` is the token that came with its handshake."""
 
-    def __init__(self) -> None:
+    def __init__(self, guard: Guard = OPEN, shown: str | None = None) -> None:
         self.scene = Scene()
         self.wire = self.scene.wire
-        self.session: Session = self.scene.ticker.connect(self.wire)
+        self.session = Session(self.scene.hub, self.wire, self.scene.ticker.now, guard, shown)
+        self.scene.ticker.sessions.append(self.session)
 
     def say(self, message: Message | str) -> list[Message]:
         before = len(self.wire.reader.messages)
@@ -112,9 +118,11 @@ def test_what_is_not_json_ends_the_connection(talk: Talk) -> None:
 
 
 def test_a_flood_ends_the_connection(talk: Talk) -> None:
-    for n in range(21):
+    for n in range(41):
         talk.say({"op": "ping", "id": n})
     assert (len(talk.wire.reader.of("pong")), talk.wire.closed) == (20, Close.TOO_MANY_REQUESTS)
+    assert {(one["code"], one["retry"]) for one in talk.wire.reader.of("err")} == {(111, True)}
+    assert [one["id"] for one in talk.wire.reader.of("err")] == list(range(20, 40))
     assert talk.say({"op": "subscribe", "id": 1, "ch": [BOOK]}) == []
 
 
@@ -131,6 +139,64 @@ def test_who_asks_for_nothing_is_disconnected(talk: Talk) -> None:
     assert talk.wire.closed is None
     talk.scene.tick(2)
     assert talk.wire.closed is Close.NOTHING_SUBSCRIBED
+
+
+def test_without_the_token_nothing_but_a_ping_is_answered() -> None:
+    talk = Talk(Guard(TOKEN))
+    talk.session.greet("node-1", talk.scene.ticker.now)
+    assert talk.wire.reader.of("hello")[0]["auth"] == "token"
+    assert talk.say({"op": "ping", "id": 1})[0]["t"] == "pong"
+    (error,) = talk.say({"op": "subscribe", "id": 2, "ch": [BOOK]})
+    assert (error["t"], error["id"], error["code"], error["retry"]) == ("err", 2, 101, False)
+    assert talk.wire.closed is Close.UNAUTHORISED
+    assert talk.scene.hub.following == 0
+
+
+def test_the_token_opens_the_connection() -> None:
+    talk = Talk(Guard(TOKEN))
+    assert talk.say({"op": "auth", "id": 1, "token": TOKEN}) == [{"t": "ack", "id": 1, "ok": [], "err": []}]
+    assert talk.say({"op": "subscribe", "id": 2, "ch": [BOOK]})[0]["ok"] == [BOOK]
+
+
+@pytest.mark.parametrize("token", ["", TOKEN[:-1], TOKEN + "x", "\ud800", "\u20ac" * 9])
+def test_a_wrong_token_ends_the_connection(token: str) -> None:
+    talk = Talk(Guard(TOKEN))
+    talk.session.receive(json.dumps({"op": "auth", "id": 1, "token": token}), talk.scene.ticker.now)
+    assert (talk.wire.reader.messages[-1]["code"], talk.wire.closed) in (
+        (101, Close.UNAUTHORISED),
+        (107, Close.BAD_FRAME),
+    )
+
+
+def test_a_token_that_came_with_the_handshake_is_enough() -> None:
+    talk = Talk(Guard(TOKEN), TOKEN)
+    talk.session.greet("node-1", talk.scene.ticker.now)
+    assert talk.wire.reader.of("hello")[0]["auth"] == "none"
+    assert talk.say({"op": "subscribe", "id": 2, "ch": [BOOK]})[0]["ok"] == [BOOK]
+
+
+def test_a_wrong_token_in_the_handshake_ends_the_connection_at_once() -> None:
+    talk = Talk(Guard(TOKEN), "another-token-indeed")
+    talk.session.greet("node-1", talk.scene.ticker.now)
+    assert [one["t"] for one in talk.wire.reader.messages] == ["hello", "err"]
+    assert talk.wire.closed is Close.UNAUTHORISED
+
+
+def test_where_no_token_is_set_showing_one_does_no_harm() -> None:
+    talk = Talk()
+    assert talk.say({"op": "auth", "id": 1, "token": TOKEN})[0]["t"] == "ack"
+
+
+def test_who_never_shows_a_token_is_disconnected() -> None:
+    talk = Talk(Guard(TOKEN))
+    talk.scene.tick(FIRST_SUBSCRIBE_NS // 100_000_000 + 2)
+    assert talk.wire.closed is Close.UNAUTHORISED
+
+
+def test_an_error_of_ours_is_told_and_may_be_retried(talk: Talk) -> None:
+    talk.session.fail()
+    (error,) = talk.wire.reader.messages
+    assert (error["code"], error["retry"], talk.wire.closed) == (100, True, None)
 
 
 def test_topics_nobody_follows_are_given_up() -> None:

@@ -40,7 +40,7 @@ ALL = [
 ]
 ALL += ["THALWEG_STREAM_CAP", "THALWEG_HOST", "THALWEG_PORT", "THALWEG_ORIGINS", "THALWEG_HOSTS", "THALWEG_REPORT"]
 ALL += ["THALWEG_LOG", "THALWEG_EGRESS", "THALWEG_MAX_AGE_S", "THALWEG_BUSY_POLL", "THALWEG_KRAKEN_WS"]
-ALL += ["THALWEG_CONNECTIONS", "THALWEG_CONNECTIONS_PER_IP"]
+ALL += ["THALWEG_CONNECTIONS", "THALWEG_CONNECTIONS_PER_IP", "THALWEG_TOKEN", "THALWEG_TOKEN_FILE"]
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -163,3 +163,36 @@ def test_every_variable_of_the_table_is_tested_here() -> None:
     table = (thalweg.settings.__doc__ or "").replace("<VENUE>", "KRAKEN")
     documented = set(re.findall(r"`((?:THALWEG|REDIS)_\w+)`", table))
     assert documented - {"THALWEG_KRAKEN_REST"} == set(ALL)
+
+
+TOKEN = "not-so-very-secret"
+
+
+def test_a_token_is_read_from_the_environment_or_a_file_and_never_shown(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(TOKEN + "\n", encoding="ascii")
+    for environ in ({"THALWEG_TOKEN": TOKEN}, {"THALWEG_TOKEN_FILE": str(file)}):
+        settings = load_settings(environ)
+        assert settings.token == TOKEN
+        assert TOKEN not in repr(settings)
+
+
+@pytest.mark.parametrize("token", ["short", "x" * 257, "sixteen bytes, but", "slashes/are/not-allowed", "\u20ac" * 20])
+def test_a_token_that_cannot_be_sent_is_refused_unnamed(token: str, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(token, encoding="utf-8")
+    for environ in ({"THALWEG_TOKEN": token}, {"THALWEG_TOKEN_FILE": str(file)}):
+        with pytest.raises(SettingsError) as refused:
+            load_settings(environ)
+        assert token not in str(refused.value)
+
+
+def test_a_token_is_set_once_and_a_named_file_must_be_there(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    for environ in (
+        {"THALWEG_TOKEN": TOKEN, "THALWEG_TOKEN_FILE": "x"},
+        {"THALWEG_TOKEN_FILE": str(tmp_path / "none")},
+        {"THALWEG_TOKEN_FILE": str(tmp_path / "empty")},
+    ):
+        with pytest.raises(SettingsError):
+            load_settings(environ)

@@ -1,0 +1,125 @@
+"""What clients ask, read and checked: every message becomes a request or the reason why it is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import orjson
+
+from gateway.channels import DEPTHS, RATES_MS, TICK_MS, quantise
+from gateway.protocol import MAX_ID_INT, MAX_ID_TEXT, REQUEST_BYTES, Close, Code
+from gateway.shapes.fields import RequestId
+
+OPS = ("subscribe", "unsubscribe", "list", "stats", "ping", "auth")
+
+
+@dataclass(slots=True)
+class Subscribe:
+    """Follow channels; depth and rate are granted ones already."""
+
+    id: RequestId
+    names: list[str]
+    depth: int
+    rate_ms: int
+
+
+@dataclass(slots=True)
+class Unsubscribe:
+    """Stop following channels."""
+
+    id: RequestId
+    names: list[str]
+
+
+@dataclass(slots=True)
+class Authenticate:
+    """Show the token."""
+
+    id: RequestId
+    token: str
+
+
+@dataclass(slots=True)
+class Ask:
+    """A request without channels: `list`, `stats` or `ping`; `echo` is the client's own instant."""
+
+    op: str
+    id: RequestId
+    echo: int | None = None
+
+
+@dataclass(slots=True)
+class Refused:
+    """A request that can't be served; `fatal` ends the connection. Its `id` may be what was wrong with it."""
+
+    id: RequestId | None
+    code: Code
+    text: str
+    fatal: Close | None = None
+
+
+Request: TypeAlias = Subscribe | Unsubscribe | Authenticate | Ask | Refused
+
+
+def parse_request(text: str | bytes) -> Request:
+    """Give the request of a client's message, or why it is refused."""
+    if isinstance(text, bytes):
+        return Refused(None, Code.BAD_REQUEST, "requests are text frames", Close.BAD_FRAME)
+    if len(text) > REQUEST_BYTES or len(text.encode(errors="surrogatepass")) > REQUEST_BYTES:
+        return Refused(None, Code.LIMIT, f"a request has at most {REQUEST_BYTES} bytes", Close.TOO_BIG)
+    try:
+        message = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return Refused(None, Code.BAD_REQUEST, "not JSON", Close.BAD_FRAME)
+    if not isinstance(message, dict):
+        return Refused(None, Code.BAD_REQUEST, "not a JSON object", Close.BAD_FRAME)
+    return _request(message)
+
+
+def _request(message: dict[str, Any]) -> Request:
+    identity, op = _id(message.get("id")), message.get("op")
+    if identity is None:
+        limits = f"a whole number or a text of at most {MAX_ID_TEXT} characters"
+        return Refused(None, Code.BAD_REQUEST, f"id must be {limits}")
+    match op:
+        case "ping":
+            echo = message.get("c")
+            return Ask("ping", identity, echo if _is_int(echo) else None)
+        case "list" | "stats":
+            return Ask(op, identity)
+        case "auth":
+            return _authenticate(identity, message)
+        case "subscribe" | "unsubscribe":
+            return _of_channels(op, identity, message)
+    return Refused(identity, Code.BAD_REQUEST, f"op must be one of {', '.join(OPS)}")
+
+
+def _authenticate(identity: RequestId, message: dict[str, Any]) -> Authenticate | Refused:
+    token = message.get("token")
+    if not isinstance(token, str):
+        return Refused(identity, Code.BAD_REQUEST, "token must be a text")
+    return Authenticate(identity, token)
+
+
+def _of_channels(op: str, identity: RequestId, message: dict[str, Any]) -> Request:
+    names = message.get("ch")
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        return Refused(identity, Code.BAD_REQUEST, "ch must be a list of channel names")
+    names = list(dict.fromkeys(names))
+    if op == "unsubscribe":
+        return Unsubscribe(identity, names)
+    depth, rate_ms = message.get("depth", DEPTHS[1]), message.get("rate_ms", TICK_MS)
+    if not (_is_int(depth) and _is_int(rate_ms) and depth > 0 and rate_ms >= 0):
+        return Refused(identity, Code.BAD_REQUEST, "depth and rate_ms must be whole numbers")
+    return Subscribe(identity, names, quantise(depth, DEPTHS), quantise(rate_ms, RATES_MS))
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_ID_INT
+
+
+def _id(value: object) -> RequestId | None:
+    if isinstance(value, str):
+        return value if 0 < len(value) <= MAX_ID_TEXT else None
+    return value if isinstance(value, int) and _is_int(value) else None
