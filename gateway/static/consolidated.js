@@ -1,11 +1,14 @@
 /** The consolidated ladder's panel: levels with who quotes them, the quote in the middle, what is left out. */
 
-import { basisPoints, compare, cutPlaces, padBlanks, padZeros, toText, toUnits, fractionDigits } from "./decimals.js";
+import { basisPoints, compare, cutPlaces, fractionDigits, padBlanks, padZeros, toText, toUnits } from "./decimals.js";
 import { element, setData, setText, within } from "./dom.js";
+import { grouped, stepUnits, without } from "./grouping.js";
+import { impactTo } from "./impact.js";
 import { LadderTable } from "./ladder.js";
 import { glyph } from "./words.js";
 
 const FACTS = ["bid", "ask", "imbalance", "spread", "mid", "micro"];
+const DEFAULT_DECIMALS = 8;
 
 /**
  * In words, how a ladder is crossed: which bids stand above which asks, and by how much.
@@ -18,7 +21,8 @@ export function crossing(bids, asks) {
   const places = Math.max(fractionDigits(bids[0].price), fractionDigits(asks[0].price));
   const by = toText(toUnits(bids[0].price, places) - toUnits(asks[0].price, places), places);
   const sign = by === "0" ? "=" : ">";
-  return `${by === "0" ? "locked" : `crossed by ${by}`}: ${names(bids[0])} bid ${sign} ${names(asks[0])} ask`;
+  const bps = by === "0" ? "" : `, ${basisPoints(bids[0].price, asks[0].price)} bps`;
+  return `${by === "0" ? "locked" : `crossed by ${by}${bps}`}: ${names(bids[0])} bid ${sign} ${names(asks[0])} ask`;
 }
 
 /** Who quotes one level, as aligned lines: the level, then its venues, the largest first. */
@@ -31,14 +35,36 @@ export function composition(side, level) {
   return [`${side === "bids" ? "bid" : "ask"} ${level.price} × ${level.size}`, ...lines];
 }
 
+/** What it costs to take the ladder down to a price, in lines. */
+export function impactWords(levels, side, price, decimals) {
+  const impact = impactTo(levels, side, price, decimals);
+  if (!impact) return [];
+  const verb = side === "asks" ? "buy" : "sell";
+  const count = impact.levels === 1 ? "1 level" : `${impact.levels} levels`;
+  return [
+    `${verb} down to here: ${impact.base}, ${count}`,
+    `${side === "asks" ? "costs" : "earns"} ${impact.quote}`,
+    `average ${impact.isExact ? "" : "≈ "}${impact.average}`,
+    `slippage ${impact.slippage} bps of the best`,
+  ];
+}
+
+/** Down to which prices a venue's own check covers its book: "kraken to 10 levels: 64,990.1 – 65,100.2". */
+export function verifiedWords(venue, check, book) {
+  const depth = check?.verified_depth;
+  if (!depth || !book) return "";
+  const ends = [book.bids, book.asks].map((side) => side[Math.min(depth, side.length) - 1]?.price);
+  return ends[0] && ends[1] ? `${venue} verified to ${depth} levels: ${ends[0]} – ${ends[1]}` : "";
+}
+
 export class ConsolidatedPanel {
   /**
    * @param {{title: HTMLElement, legend: HTMLElement, body: HTMLElement, detail: HTMLElement, card: HTMLElement}} nodes
    * @param {Market} market
+   * @param {View} view
    */
-  constructor(nodes, market) {
-    Object.assign(this, nodes);
-    this.market = market;
+  constructor(nodes, market, view) {
+    Object.assign(this, nodes, { market, view });
     this.asked = null;
     this.body.addEventListener("pointerover", (event) => this.#ask(event.target));
     this.body.addEventListener("pointerleave", () => this.#ask(document.activeElement));
@@ -51,6 +77,7 @@ export class ConsolidatedPanel {
     this.focus = focus;
     this.asked = null;
     this.table = new LadderTable(`Consolidated ladder of ${focus.instrument}`, this.market.venues);
+    this.table.onTotals = () => this.view.toggle("totals");
     this.facts = Object.fromEntries(FACTS.map((name) => [name, element("b")]));
     this.crossed = element("p", "crossing");
     const list = element("dl", "facts");
@@ -66,12 +93,15 @@ export class ConsolidatedPanel {
 
   /** Show the ladder as it is now, with this many rows a side. */
   render(rows) {
-    const { ladder, quote, instrument, refusals, ladderChannel } = this.focus;
-    this.table.resize(rows);
+    const { quote, instrument, refusals, ladderChannel } = this.focus;
+    const { price_decimals: price = DEFAULT_DECIMALS, size_decimals: size = DEFAULT_DECIMALS } = this.market.instrument(instrument) ?? {};
     const places = this.market.places.get(instrument) ?? 0;
-    this.table.render(ladder, { places, decimals: this.market.instrument(instrument)?.size_decimals ?? 8 });
+    this.decimals = { price, size };
+    this.levels = Object.fromEntries(["bids", "asks"].map((side) => [side, without(this.focus.ladder[side], this.view.off, size)]));
+    this.table.resize(rows);
+    this.table.render(this.#rows(places), { places, decimals: this.decimals, totals: this.view.totals });
     if (quote) this.#renderQuote(quote, places);
-    const words = crossing(ladder.bids, ladder.asks);
+    const words = crossing(this.levels.bids, this.levels.asks);
     setText(this.crossed, words);
     setData(this.table.node, "crossed", words ? "yes" : "");
     const excluded = this.chips.map((chip) => this.#renderChip(chip)).filter(Boolean);
@@ -79,25 +109,36 @@ export class ConsolidatedPanel {
     this.#renderCard();
   }
 
-  /** Beside the level asked for: who quotes it. */
+  #rows(places) {
+    if (this.view.multiple === 0) return this.levels;
+    const scale = { ...this.decimals, step: stepUnits(this.view.multiple, places, this.decimals.price) };
+    return { bids: grouped(this.levels.bids, "bids", scale), asks: grouped(this.levels.asks, "asks", scale) };
+  }
+
+  /** Beside the level asked for: who quotes it, and what it costs to get there. */
   #renderCard() {
-    const { level, node } = this.asked ?? {};
-    this.card.hidden = !level?.level;
+    const { row, node } = this.asked ?? {};
+    this.card.hidden = !row?.level;
     if (this.card.hidden) return;
-    const lines = composition(node.dataset.side, level.level);
+    const { side } = node.dataset;
+    const lines = [...composition(side, row.level), "", ...impactWords(this.levels[side], side, row.level.price, this.decimals)];
     while (this.card.childElementCount < lines.length) this.card.append(element("p"));
-    [...this.card.children].forEach((line, index) => setText(line, lines[index] ?? ""));
-    const above = node.dataset.side === "bids";
+    [...this.card.children].forEach((line, index) => {
+      setText(line, lines[index] ?? "");
+      setData(line, "rule", index < lines.length && lines[index] === "" ? "yes" : "");
+    });
+    const above = side === "bids";
     const { offsetTop, offsetHeight } = this.body;
     const top = offsetTop + node.offsetTop;
     this.card.style.top = above ? "" : `${top + node.offsetHeight + 2}px`;
     this.card.style.bottom = above ? `calc(100% - ${Math.min(top, offsetTop + offsetHeight) - 2}px)` : "";
   }
 
-  /** One line below: what is refused or left out, else what one may ask. */
+  /** One line below: what is refused or left out, else how far each venue is verified. */
   #tell(refusal, excluded) {
     const resyncs = this.focus.resyncs.gap + this.focus.resyncs.checksum;
-    const rest = excluded.length ? `excluded: ${excluded.join(", ")}` : "point at a level, or focus it, to see who quotes it";
+    const verified = this.focus.venues.map((venue) => verifiedWords(venue, this.market.checks.get(venue), this.focus.books.get(venue)));
+    const rest = excluded.length ? `excluded: ${excluded.join(", ")}` : verified.filter(Boolean).join(" · ") || "point at a level to see who quotes it and what it costs to get there";
     const counted = resyncs ? ` · subscribed again ${resyncs}×` : "";
     setText(this.detail, refusal ?? rest + counted);
     setData(this.detail, "kind", refusal || excluded.length ? "excluded" : "");
@@ -119,21 +160,27 @@ export class ConsolidatedPanel {
   #chip(venue) {
     const index = this.market.venues.indexOf(venue);
     const mark = element("span", "mark");
-    return { venue, mark, node: within(element("li"), element("i", `swatch venue-${index}`), element("span", "name", venue), mark) };
+    const button = within(element("button", "venue-switch"), element("i", `swatch venue-${index}`), element("span", "name", venue), mark);
+    button.type = "button";
+    button.addEventListener("click", () => this.view.switchVenue(venue));
+    return { venue, mark, button, node: within(element("li"), button) };
   }
 
-  #renderChip({ venue, node, mark }) {
+  #renderChip({ venue, node, mark, button }) {
     const state = this.focus.inputs[venue]?.st ?? this.market.cell(this.focus.instrument, venue)?.state ?? "connecting";
-    setData(node, "state", state);
+    const isOff = this.view.off.has(venue);
+    setData(node, "state", isOff ? "off" : state);
+    button.ariaPressed = String(!isOff);
     setText(mark, state === "live" ? "" : glyph(state));
+    if (isOff) return `${venue} (switched off)`;
     return state === "live" ? "" : `${venue} (${state})`;
   }
 
   #ask(target) {
     const node = target?.closest?.("tr[data-side]");
-    const level = node && this.table.rows[node.dataset.side][Number(node.dataset.depth)];
-    this.asked = level ? { node, level } : null;
-    if (this.table) this.render(this.table.count);
+    const row = node && this.table.rows[node.dataset.side][Number(node.dataset.depth)];
+    this.asked = row ? { node, row } : null;
+    this.#renderCard();
   }
 
   #key(event) {

@@ -2,7 +2,7 @@
 
 import { toText, toUnits } from "./decimals.js";
 
-/** Nearest and furthest distance drawn, in bps; what is nearer stands at the middle line. */
+/** The nearest distance an axis begins at, in bps; what is nearer stands at the middle line. */
 export const NEAREST_BPS = 0.1;
 const DECADE_MARKS = [1, 2, 5];
 
@@ -37,24 +37,28 @@ export function within({ bps, sums }, distance) {
   return low === 0 ? 0n : sums[low - 1];
 }
 
-/** Where a distance stands between the middle (0) and the edge (1), on a logarithmic scale. */
-export function position(bps, furthest) {
-  if (bps <= NEAREST_BPS) return 0;
-  return Math.min(1, Math.log(bps / NEAREST_BPS) / Math.log(furthest / NEAREST_BPS));
+/**
+ * Where a distance stands between the middle (0) and the edge (1), on a logarithmic scale.
+ * @param {number} bps
+ * @param {{nearest: number, furthest: number}} span
+ */
+export function position(bps, { nearest, furthest }) {
+  if (bps <= nearest) return 0;
+  return Math.min(1, Math.log(bps / nearest) / Math.log(furthest / nearest));
 }
 
 /** The distance that stands there. */
-export function distanceAt(position, furthest) {
-  return NEAREST_BPS * (furthest / NEAREST_BPS) ** Math.max(0, Math.min(1, position));
+export function distanceAt(position, { nearest, furthest }) {
+  return nearest * (furthest / nearest) ** Math.max(0, Math.min(1, position));
 }
 
-/** Marks of a logarithmic axis up to `furthest`: 0.1 0.2 0.5 1 2 5 ... */
-export function marks(furthest) {
+/** Marks of a logarithmic axis: 0.1 0.2 0.5 1 2 5 ... within the span. */
+export function marks({ nearest, furthest }) {
   const found = [];
-  for (let decade = NEAREST_BPS; decade <= furthest; decade *= 10) {
-    for (const step of DECADE_MARKS) if (decade * step <= furthest) found.push(Number((decade * step).toPrecision(1)));
+  for (let decade = NEAREST_BPS; decade <= furthest * 1.001; decade *= 10) {
+    for (const step of DECADE_MARKS) found.push(Number((decade * step).toPrecision(1)));
   }
-  return found;
+  return found.filter((bps) => bps >= nearest && bps <= furthest);
 }
 
 /** The least round number (1, 2 or 5 times a power of ten) that is not less. */
@@ -65,14 +69,18 @@ export function roundUp(value) {
 }
 
 /**
- * The edge of the chart: a round distance that holds all levels of most books, kept while it still fits.
+ * The span of the chart: round distances that hold all levels, kept while they still fit.
  * @param {Array<Float64Array>} sides the distances of each book's levels
- * @param {number} before what it was: it shrinks only below half, so that it does not flicker
+ * @param {{nearest: number, furthest: number}} before what it was: it narrows only by half, so that it does not flicker
  */
-export function furthestOf(sides, before) {
-  const ends = sides.filter((bps) => bps.length).map((bps) => bps[bps.length - 1]);
-  const wanted = roundUp(Math.max(1, ...ends));
-  return wanted > before || wanted < before / 2 ? wanted : before;
+export function spanOf(sides, before) {
+  const held = sides.filter((bps) => bps.length);
+  const furthest = roundUp(Math.max(1, ...held.map((bps) => bps[bps.length - 1])));
+  const nearest = Math.max(NEAREST_BPS, roundUp(Math.min(furthest / 10, ...held.map((bps) => bps[0])) / 2.5));
+  return {
+    furthest: furthest > before.furthest || furthest < before.furthest / 2 ? furthest : before.furthest,
+    nearest: nearest < before.nearest || nearest > before.nearest * 5 ? nearest : before.nearest,
+  };
 }
 
 /**

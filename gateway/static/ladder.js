@@ -1,11 +1,13 @@
 /** One ladder as a table: asks above, a middle row, bids below, in rows that are made once and reused. */
 
-import { compare, fractionDigits, padBlanks, padZeros, toText, toUnits } from "./decimals.js";
+import { compare, cutPlaces, fractionDigits, padBlanks, padZeros, toText, toUnits } from "./decimals.js";
 import { element, setData, setSpan, setText, within } from "./dom.js";
+import { quoteTotals } from "./impact.js";
 
 const LONG_ALL = 44; // digits in a row of the consolidated ladder from which a smaller face is needed
 const LONG_ONE = 22; // and in a venue's
 const PADDING_PX = 24; // beside a venue ladder's two numbers
+const QUOTE_PLACES = 2; // of a cumulative size in the quote currency; cut, not rounded: never more than there is
 const BARS_PX = 80; // beside the consolidated ladder's three, bars included
 
 /**
@@ -17,6 +19,11 @@ const BARS_PX = 80; // beside the consolidated ladder's three, bars included
 export function cumulate(levels, decimals) {
   let sum = 0n;
   return levels.map((level) => toText((sum += toUnits(level.size, decimals)), decimals));
+}
+
+/** Cumulative sums of price times size, to whole hundredths. */
+function quoteTexts(levels, decimals) {
+  return quoteTotals(levels, decimals).map((text) => cutPlaces(text, QUOTE_PLACES));
 }
 
 export class LadderTable {
@@ -52,16 +59,18 @@ export class LadderTable {
   /**
    * Show two sides, best first.
    * @param {{bids: Array, asks: Array}} book
-   * @param {{places: number, decimals: number}} scale
+   * @param {{places: number, decimals: {price: number, size: number}, totals: string}} scale totals "base" or "quote"
    */
-  render(book, { places, decimals }) {
+  render(book, { places, decimals, totals = "base" }) {
     const shown = { bids: book.bids.slice(0, this.count), asks: book.asks.slice(0, this.count) };
     const crossing = { bids: shown.asks[0], asks: shown.bids[0] };
     const cumulative = {};
     for (const side of ["bids", "asks"]) {
-      if (this.venues.length) cumulative[side] = cumulate(shown[side], decimals);
-      this.#widen(shown[side], cumulative[side]);
+      if (this.venues.length) cumulative[side] = totals === "quote" ? quoteTexts(shown[side], decimals) : cumulate(shown[side], decimals.size);
+      this.#widen(shown[side], totals === "quote" ? [] : cumulative[side]);
     }
+    if (this.totalsButton) setText(this.totalsButton, totals === "quote" ? "Cum. quote" : "Cum. base");
+    this.totalPlaces = totals === "quote" ? QUOTE_PLACES : this.sizePlaces;
     this.#fit(places, shown, cumulative);
     const peak = Math.max(1e-12, ...[...shown.bids, ...shown.asks].map((level) => Number(level.size)));
     for (const side of ["bids", "asks"]) {
@@ -87,7 +96,16 @@ export class LadderTable {
     const words = this.venues.length ? ["Price", "Size", "Cumulative", "Who quotes"] : ["Price", "Size"];
     this.middle.colSpan = words.length;
     const cells = words.map((word) => Object.assign(element("th", "", word), { scope: "col" }));
+    if (this.venues.length) cells[2].replaceChildren(this.#buildTotalsButton());
     return within(element("thead"), within(element("tr"), ...cells));
+  }
+
+  #buildTotalsButton() {
+    this.totalsButton = element("button", "totals", "Cumulative");
+    this.totalsButton.type = "button";
+    this.totalsButton.title = "cumulative size in the base or in the quote currency";
+    this.totalsButton.addEventListener("click", () => this.onTotals?.());
+    return this.totalsButton;
   }
 
   #row(side, depth) {
@@ -111,7 +129,7 @@ export class LadderTable {
     row.level = level ?? null;
     setText(row.price, level ? padZeros(level.price, places) : "");
     setText(row.text ?? row.size, level ? padBlanks(level.size, this.sizePlaces) : "");
-    if (row.total) setText(row.total, total ? padBlanks(total, this.sizePlaces) : "");
+    if (row.total) setText(row.total, total ? padBlanks(total, this.totalPlaces) : "");
     if (!row.total) return setSpan(row.bars[0], 0, level ? Number(level.size) / peak : 0);
     let from = 0;
     this.venues.forEach((venue, index) => {
@@ -138,7 +156,7 @@ export class LadderTable {
     const now = {
       price: longest(levels.map((level) => level.price), places),
       size: longest(levels.map((level) => level.size), this.sizePlaces),
-      total: longest(totals, this.sizePlaces),
+      total: longest(totals, this.totalPlaces),
     };
     for (const [name, width] of Object.entries(now)) {
       if (width <= this.widths[name]) continue;

@@ -1,26 +1,23 @@
 /** The page put together: messages in, at most one render per animation frame out. */
 
 import { Connection } from "./connection.js";
-import { ConsolidatedPanel } from "./consolidated.js";
+import { Controls } from "./controls.js";
+import { basisPoints } from "./decimals.js";
 import { setText } from "./dom.js";
 import { Focus } from "./focus.js";
-import { LatencyPanel } from "./latency.js";
+import { Help } from "./help.js";
 import { Market } from "./market.js";
-import { Matrix } from "./matrix.js";
+import { Panels, SMALL, WIDE } from "./panels.js";
 import { Samples } from "./samples.js";
 import { fromAddress, nextTheme, theme, toAddress } from "./state.js";
 import { channels } from "./subscriptions.js";
-import { Tape } from "./tape.js";
 import { TopBar } from "./topbar.js";
-import { VenuePanels } from "./venues.js";
+import { PANELS, View } from "./view.js";
+import { clock } from "./words.js";
 
-const PANELS = ["market", "ladder", "books", "trades", "latency"];
 const AGES_MS = 500; // ages grow though no frame comes; this often is read easily
-const SMALL = matchMedia("(max-width: 899px)");
 const CHECKS_MS = 5_000;
-const MIN_ROWS = 5;
-const MAX_ROWS = 25; // the subscribed depth
-const HEADER_PX = 29; // each venue ladder carries its own
+const DARK = matchMedia("(prefers-color-scheme: dark)");
 
 const byId = (id) => document.getElementById(id);
 
@@ -33,7 +30,7 @@ class Page {
     this.arrivals = [];
     this.refusals = new Map();
     this.hops = { browser: new Samples(), paint: new Samples() };
-    this.tab = PANELS.includes(fromAddress("panel")) ? fromAddress("panel") : "ladder";
+    this.view = new View(fromAddress, toAddress, () => this.#choicesChanged());
     this.#buildPanels();
     const url = new URL("ws/v1", document.baseURI);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
@@ -55,9 +52,8 @@ class Page {
     byId("picker").value = name;
     document.title = `${name} · thalweg`;
     toAddress("instrument", name);
-    this.ladder.open(this.focus);
-    this.books.open(this.focus);
-    this.tape.open(name);
+    if (this.view.frozen) this.view.freeze(null);
+    this.panels.open(this.focus);
     this.#subscribe();
     this.#mark(...PANELS);
   }
@@ -65,14 +61,8 @@ class Page {
   #buildPanels() {
     const { market } = this;
     this.topbar = new TopBar({ chip: byId("connection"), list: byId("venues"), banner: byId("banner"), announcer: byId("announcer") }, market);
-    this.matrix = new Matrix(byId("matrix"), byId("market-detail"), market, (name) => this.focusOn(name));
-    const nodes = { title: byId("ladder-title"), legend: byId("ladder-venues"), body: byId("ladder-body"), detail: byId("ladder-detail"), card: byId("ladder-card") };
-    this.ladder = new ConsolidatedPanel(nodes, market);
-    this.books = new VenuePanels({ title: byId("books-title"), body: byId("books") }, market);
-    const tape = { title: byId("trades-title"), box: byId("tape-box"), newer: byId("trades-new"), body: byId("tape").tBodies[0] };
-    this.tape = new Tape(tape, market, () => this.#mark("trades"));
-    const hops = { table: byId("hops"), path: byId("path"), by: byId("latency-by") };
-    this.latency = new LatencyPanel(hops, () => this.#mark("latency"));
+    this.panels = new Panels(market, this.view, { focusOn: (name) => this.focusOn(name), mark: (...names) => this.#mark(...names) });
+    this.help = new Help(byId("help"));
     byId("picker").replaceChildren(...market.instruments.map(({ name }) => new Option(name, name)));
   }
 
@@ -80,32 +70,62 @@ class Page {
     byId("picker").addEventListener("change", (event) => this.focusOn(event.target.value));
     const button = byId("theme");
     setText(button, `theme: ${theme()}`);
-    button.addEventListener("click", () => setText(button, `theme: ${nextTheme()}`));
+    button.addEventListener("click", () => this.#themeChanged(setText(button, `theme: ${nextTheme()}`)));
+    byId("freeze").addEventListener("click", () => this.#freeze());
+    byId("help-open").addEventListener("click", () => this.help.toggle());
     for (const tab of byId("tabs").children) tab.addEventListener("click", () => this.#turnTo(tab.dataset.panel));
     byId("tabs").addEventListener("keydown", (event) => this.#keyInTabs(event));
-    document.addEventListener("keydown", (event) => this.#key(event));
+    this.controls = new Controls(this.view, this.help, this.#deeds());
     document.addEventListener("visibilitychange", () => this.#viewChanged());
-    SMALL.addEventListener("change", () => this.#viewChanged());
-    new ResizeObserver(() => this.#mark("ladder", "books")).observe(document.body);
-    setInterval(() => this.#mark("market", "books", "latency"), AGES_MS);
-    this.#turnTo(this.tab);
+    for (const size of [SMALL, WIDE]) size.addEventListener("change", () => this.#viewChanged());
+    DARK.addEventListener("change", () => this.#themeChanged());
+    new ResizeObserver(() => this.#mark(...PANELS)).observe(document.body);
+    setInterval(() => this.#mark("market", "books", "latency", "edges"), AGES_MS);
+    this.#turnTo(PANELS.includes(fromAddress("panel")) ? fromAddress("panel") : "ladder");
+  }
+
+  /** What keys ask of the page itself. */
+  #deeds() {
+    return {
+      find: () => byId("picker").focus(),
+      freeze: () => this.#freeze(),
+      panel: (name) => this.#turnTo(name, true),
+      instrument: (index) => this.market.instruments[index] && this.focusOn(this.market.instruments[index].name),
+      venue: (index) => this.focus.venues[index] && this.view.switchVenue(this.focus.venues[index]),
+      close: () => document.activeElement?.blur(),
+      diagnostics: () => {},
+    };
+  }
+
+  #freeze() {
+    this.view.freeze({ atUs: Date.now() * 1000, mid: this.focus.quote?.mid ?? null, trades: this.panels.tape.trades.heard });
+  }
+
+  #themeChanged() {
+    this.panels.themeChanged();
+    this.#mark(...PANELS);
+  }
+
+  #choicesChanged() {
+    this.panels.viewChanged();
+    this.#viewChanged();
   }
 
   /** What each venue's feed is checked by is known once its worker runs: ask until all are. */
   async #learnChecks() {
     const answer = await ask("api/v1/venues");
     this.market.loadChecks(answer?.venues ?? []);
-    this.#mark("books");
+    this.#mark("books", "ladder", "edges");
     if (this.market.checks.size < this.market.venues.length) setTimeout(() => this.#learnChecks(), CHECKS_MS);
   }
 
   #take(message, heard) {
     const now = performance.now();
     if (message.t === "snap" || message.t === "d") this.#takeBook(message, heard, now);
-    else if (message.t === "bbo") this.#then(() => this.market.takeBest(message, now), "market", "books");
-    else if (message.t === "status") this.#then(() => this.market.takeStatus(message, now), "market", "ladder", "books");
+    else if (message.t === "bbo") this.#then(() => this.market.takeBest(message, now), "market", "books", "edges");
+    else if (message.t === "status") this.#then(() => this.market.takeStatus(message, now), ...PANELS);
     else if (message.t === "trades") this.#takeTrades(message);
-    else if (message.t === "metrics") this.#then(() => this.latency.take(message), "latency");
+    else if (message.t === "metrics") this.#then(() => this.panels.latency.take(message), "latency");
     else if (message.t === "lag") this.#then(() => (this.connection.skippedTicks += message.skipped ?? 0), "market");
     else if (message.t === "ack") this.#takeRefusals(message);
     else if (message.t === "err" && !message.retry) this.#then(() => this.refusals.set("an answer", message.msg), "market");
@@ -124,7 +144,7 @@ class Page {
     if (!taken) return;
     if (taken.renew) this.connection.renew(frame.ch);
     if (taken.venue) this.market.takeState(this.focus.instrument, taken.venue, frame, now);
-    this.#mark(taken.venue ? "books" : "ladder");
+    this.#mark(...(taken.venue ? ["books", "depth", "edges"] : ["ladder", "depth"]));
     this.arrivals.push(heard);
     const { offsetUs } = this.connection;
     if (frame.ts?.g && offsetUs !== null) {
@@ -134,7 +154,7 @@ class Page {
 
   #takeTrades(message) {
     if (message.ch !== `trades:*:${this.focus.instrument}`) return;
-    this.tape.trades.take(message);
+    this.panels.tape.trades.take(message);
     this.#mark("trades");
   }
 
@@ -142,7 +162,7 @@ class Page {
     connection.lost ||= connection.state === "open";
     if (connection.state !== "open") {
       this.focus.expectSnapshots();
-      this.tape.trades.interrupt();
+      this.panels.tape.trades.interrupt();
     }
     this.#mark("market", "trades");
   }
@@ -152,46 +172,33 @@ class Page {
     this.#mark(...panels);
   }
 
-  #visible() {
-    return SMALL.matches ? new Set([this.tab]) : new Set(PANELS);
-  }
-
   #subscribe() {
     const { instrument, venues } = this.focus;
     const instruments = this.market.instruments.map(({ name }) => name);
     this.refusals.clear();
-    const view = { instrument, venues, instruments, panels: this.#visible(), hidden: document.hidden, small: SMALL.matches };
-    this.connection.want(channels(view));
+    const sight = { panels: this.panels.visible(), hidden: document.hidden, small: SMALL.matches, grouped: this.view.multiple > 0 };
+    this.connection.want(channels({ instrument, venues, instruments, ...sight }));
   }
 
   #viewChanged() {
+    if (!this.focus) return;
     this.#subscribe();
     this.#mark(...PANELS);
   }
 
-  #turnTo(panel) {
-    this.tab = panel;
-    document.body.dataset.panel = panel;
+  #turnTo(panel, isByKey = false) {
+    this.panels.turnTo(panel);
     if (SMALL.matches) toAddress("panel", panel);
-    for (const tab of byId("tabs").children) {
-      tab.ariaSelected = String(tab.dataset.panel === panel);
-      tab.tabIndex = tab.dataset.panel === panel ? 0 : -1;
-    }
-    if (this.focus) this.#viewChanged();
+    else if (isByKey) byId(`panel-${panel}`).focus();
+    this.#viewChanged();
   }
 
   #keyInTabs(event) {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!step) return;
-    this.#turnTo(PANELS[(PANELS.indexOf(this.tab) + step + PANELS.length) % PANELS.length]);
-    byId(`tab-${this.tab}`).focus();
-  }
-
-  #key(event) {
-    const isTyping = event.target.closest?.("input, select, textarea");
-    if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    byId("picker").focus();
+    const order = [...byId("tabs").children].map((tab) => tab.dataset.panel);
+    this.#turnTo(order[(order.indexOf(this.panels.tab) + step + order.length) % order.length]);
+    byId(`tab-${this.panels.tab}`).focus();
   }
 
   #mark(...panels) {
@@ -204,20 +211,28 @@ class Page {
   #render() {
     this.scheduled = false;
     const now = performance.now();
-    const visible = this.#visible();
-    const due = (panel) => this.dirty.has(panel) && visible.has(panel);
-    const [ladder, books] = [due("ladder"), due("books")];
-    const rows = ladder || books ? rowsThatFit() : 0;
     this.topbar.render(this.connection, this.refusals, now);
-    if (due("market")) this.matrix.render(now, this.focus.instrument);
-    if (ladder) this.ladder.render(rows);
-    if (books) this.books.render(rows, now);
-    if (due("trades")) this.tape.render();
-    if (due("latency")) this.latency.render(this.#pageHops(now));
-    this.dirty.clear();
+    this.#tellFrozen();
+    if (this.view.frozen) return;
+    const later = this.panels.render(this.dirty, now, () => this.#pageHops(now));
+    this.dirty = new Set(later);
     const painted = performance.now();
     for (const heard of this.arrivals) this.hops.paint.add((painted - heard) * 1000, painted);
     this.arrivals.length = 0;
+  }
+
+  /** While all is held, say since when and how far the market has gone. */
+  #tellFrozen() {
+    const { frozen } = this.view;
+    byId("frozen").hidden = !frozen;
+    byId("freeze").ariaPressed = String(Boolean(frozen));
+    setText(byId("freeze"), frozen ? "go on" : "freeze");
+    if (!frozen) return;
+    this.arrivals.length = 0; // not painted now: no sample
+    const mid = this.focus.quote?.mid;
+    const drift = mid && frozen.mid ? basisPoints(mid, frozen.mid) : "";
+    const moved = drift ? `the middle has gone from ${frozen.mid} to ${mid}, ${drift} bps; ` : "";
+    setText(byId("frozen"), `Frozen at ${clock(frozen.atUs)}. Since then ${moved}${this.panels.tape.trades.heard - frozen.trades} trades. Space goes on.`);
   }
 
   #pageHops(now) {
@@ -227,15 +242,6 @@ class Page {
     const paint = { hop: "paint", by: "this page", what: "Frame in this page to the document written, in the next animation frame.", from: "frame in the page", to: "document written", clock: "this page's own" };
     return [{ ...browser, ...this.hops.browser.summary(now) }, { ...paint, ...this.hops.paint.summary(now) }];
   }
-}
-
-/** How many rows a side fit into the ladder panels as they are laid out now. */
-function rowsThatFit() {
-  const style = getComputedStyle(document.documentElement);
-  const row = parseInt(style.getPropertyValue("--row"), 10);
-  const body = byId("ladder-body").clientHeight || byId("books").clientHeight - HEADER_PX;
-  const taken = parseInt(style.getPropertyValue("--ladder-taken"), 10);
-  return Math.max(MIN_ROWS, Math.min(MAX_ROWS, Math.floor((body - taken) / row / 2)));
 }
 
 /** The answer of a REST request, or null where the gateway gives none. */

@@ -21,6 +21,7 @@ export class Market {
     this.systems = new Map();
     this.places = new Map();
     this.checks = new Map();
+    this.fees = new Map();
   }
 
   /** @param {Array<{name: string, venues: string[]}>} instruments as REST gives them */
@@ -35,6 +36,7 @@ export class Market {
 
   /** @param {Array<{name: string, detector: string|null, verified_depth: number|null}>} venues as REST gives them */
   loadChecks(venues) {
+    this.fees = new Map(venues.map(({ name, fee_bps }) => [name, fee_bps ?? null]));
     this.checks = new Map(venues.filter(({ detector }) => detector).map((venue) => [venue.name, venue]));
   }
 

@@ -8,10 +8,11 @@ export function fromAddress(name) {
   return new URLSearchParams(location.search).get(name) ?? "";
 }
 
-/** Write one address parameter without a navigation. */
+/** Write one address parameter without a navigation; "" removes it. */
 export function toAddress(name, value) {
   const parameters = new URLSearchParams(location.search);
-  parameters.set(name, value);
+  if (value === "") parameters.delete(name);
+  else parameters.set(name, value);
   history.replaceState(null, "", `?${parameters}`);
 }
 

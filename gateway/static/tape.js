@@ -1,51 +1,19 @@
 /** The trade tape: newest first, held still while it is read, never silent about a lost trade. */
 
-import { fractionDigits, padBlanks, padZeros } from "./decimals.js";
+import { padBlanks, padZeros } from "./decimals.js";
 import { element, setData, setText, within } from "./dom.js";
+import { Trades, merged, notional, passes } from "./trades.js";
 import { clock } from "./words.js";
 
-const KEPT = 100; // what one can scroll back through
+const SHOWN = 100; // what one can scroll back through
 const LONG = 18; // digits of price and size from which a smaller face is needed
 const TAKERS = { b: "▲ buy", s: "▼ sell" };
-
-/** What the tape holds, newest first. Pure. */
-export class Trades {
-  constructor() {
-    this.entries = [];
-    this.sequence = null;
-    this.sizePlaces = 0;
-    this.heard = 0;
-  }
-
-  /** Take one `trades` message; a hole in `p` or a `drop` becomes an entry of its own. */
-  take(message) {
-    const hole = this.sequence !== null && message.p !== null && message.p !== undefined && message.p !== this.sequence;
-    const dropped = message.drop ?? 0;
-    if (dropped > 0) this.#add({ note: `${dropped} trades dropped: this page was too slow` });
-    else if (hole || message.gap > 0) this.#add({ note: "trades may be missing here" });
-    for (const [us, price, size, taker, , venue] of message.x ?? []) {
-      this.sizePlaces = Math.max(this.sizePlaces, fractionDigits(size));
-      this.heard += 1;
-      this.#add({ us, price, size, taker, venue });
-    }
-    this.sequence = message.s;
-    this.entries.length = Math.min(this.entries.length, KEPT);
-  }
-
-  /** Say that the connection was lost here; what was traded meanwhile is not shown. */
-  interrupt() {
-    if (this.sequence !== null) this.#add({ note: "not connected: trades are missing here" });
-    this.sequence = null;
-  }
-
-  #add(entry) {
-    this.entries.unshift(entry);
-  }
-}
+const LEAST = [["any size", "0"], ["≥ 100", "100"], ["≥ 1k", "1000"], ["≥ 10k", "10000"], ["≥ 100k", "100000"], ["≥ 1M", "1000000"]];
+const HEAT = [1_000, 10_000, 100_000]; // notional from which a row is set off, in three strengths
 
 export class Tape {
   /**
-   * @param {{title: HTMLElement, box: HTMLElement, newer: HTMLButtonElement, body: HTMLElement}} nodes
+   * @param {{title: HTMLElement, box: HTMLElement, newer: HTMLButtonElement, body: HTMLElement, venue: HTMLSelectElement, least: HTMLSelectElement}} nodes
    * @param {Market} market
    * @param {function(): void} onResume asks for a render
    */
@@ -55,6 +23,8 @@ export class Tape {
     this.reading = { pointer: false, focus: false };
     this.rows = [];
     this.columns = { price: this.body.parentElement.querySelector(".price"), size: this.body.parentElement.querySelector(".size") };
+    this.least.replaceChildren(...LEAST.map(([words, value]) => new Option(words, value)));
+    for (const select of [this.venue, this.least]) select.addEventListener("change", () => this.#refilter(onResume));
     this.box.addEventListener("pointerenter", (event) => this.#read("pointer", event.pointerType === "mouse"));
     this.box.addEventListener("pointerleave", () => this.#read("pointer", false, onResume));
     this.box.addEventListener("focusin", () => this.#read("focus", true));
@@ -63,7 +33,7 @@ export class Tape {
     this.newer.addEventListener("click", () => this.#catchUp(onResume));
   }
 
-  /** Start over with another instrument. */
+  /** Start over with another instrument; the filters stay. */
   open(instrument) {
     this.instrument = instrument;
     this.trades = new Trades();
@@ -71,20 +41,28 @@ export class Tape {
     this.shown = [];
     this.widths = { price: 0, size: 0 };
     setText(this.title, `${instrument} trades`);
+    const chosen = this.venue.value;
+    const venues = this.market.instrument(instrument)?.venues ?? [];
+    this.venue.replaceChildren(new Option("all venues", ""), ...venues.map((venue) => new Option(venue, venue)));
+    this.venue.value = venues.includes(chosen) ? chosen : "";
   }
 
   /** Show the newest, unless it is being read: then count what is new. */
   render() {
-    const held = this.reading.pointer || this.reading.focus || this.box.scrollTop > 0;
-    if (!held) {
-      this.heardShown = this.trades.heard;
-      this.shown = this.trades.entries.slice(0, KEPT);
-      this.shown.forEach((entry, index) => this.#show(this.#row(index), entry));
-      this.rows.slice(this.shown.length).forEach((row) => setData(row.node, "kind", "empty"));
-    }
+    const held = !this.isRefiltered && (this.reading.pointer || this.reading.focus || this.box.scrollTop > 0);
+    if (!held) this.#renew();
     const fresh = this.trades.heard - this.heardShown;
     this.newer.hidden = !held;
     setText(this.newer, fresh ? `paused · +${fresh} new` : "paused");
+  }
+
+  #renew() {
+    this.isRefiltered = false;
+    this.heardShown = this.trades.heard;
+    const filter = { venue: this.venue.value, least: this.least.value };
+    this.shown = merged(this.trades.entries).filter((entry) => passes(entry, filter)).slice(0, SHOWN);
+    this.shown.forEach((entry, index) => this.#show(this.#row(index), entry));
+    this.rows.slice(this.shown.length).forEach((row) => setData(row.node, "kind", "empty"));
   }
 
   #row(index) {
@@ -101,11 +79,14 @@ export class Tape {
 
   #show({ node, cells }, entry) {
     setData(node, "kind", entry.note ? "note" : entry.taker === "b" ? "buy" : "sell");
+    setData(node, "heat", entry.note ? "" : heatOf(entry));
     const places = this.market.places.get(this.instrument) ?? 0;
     const texts = entry.note
       ? [entry.note, "", "", "", ""]
-      : [clock(entry.us, true), entry.venue, TAKERS[entry.taker] ?? "?", padZeros(entry.price, places), padBlanks(entry.size, this.trades.sizePlaces)];
+      : [clock(entry.us, true), entry.venue, takerWords(entry), padZeros(entry.price, places), padBlanks(entry.size, this.trades.sizePlaces)];
     cells.forEach((cell, index) => setText(cell, texts[index]));
+    const title = entry.count ? `${entry.count} trades within one millisecond, from ${entry.from} to ${entry.price}` : "";
+    if (cells[2].title !== title) cells[2].title = title;
     this.#fit({ price: texts[3].length, size: texts[4].length });
   }
 
@@ -124,9 +105,27 @@ export class Tape {
     then();
   }
 
+  #refilter(onResume) {
+    this.isRefiltered = true;
+    this.box.scrollTop = 0;
+    onResume();
+  }
+
   #catchUp(onResume) {
     this.reading = { pointer: false, focus: false };
     this.box.scrollTop = 0;
     onResume();
   }
+}
+
+function takerWords({ taker, count }) {
+  const words = TAKERS[taker] ?? "?";
+  return count ? `${words[0]} ×${count}` : words;
+}
+
+/** How strongly a trade is set off: "" to "3". Only a shade hangs on it, so a float will do. */
+function heatOf(entry) {
+  const value = Number(notional(entry));
+  const steps = HEAT.filter((bound) => value >= bound).length;
+  return steps ? String(steps) : "";
 }

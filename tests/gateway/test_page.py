@@ -95,29 +95,40 @@ def test_ladders_show_every_digit_and_exact_sums(page: Page) -> None:
     totals = ["9234567891.60000002", "9234567890.60000002", "0.60000001", "0.30000001"]
     assert column(page, "#ladder-body .asks", "total") == totals
     assert column(page, "#ladder-body .bids", "price") == ["64210.11", "64210.10", "64209.00", "64208.50"]
-    assert column(page, "#books article:nth-child(4) .bids", "size") == ["0.00000001"]
+    page.keyboard.press("v")
+    expect(page.locator("#books article:nth-child(4) .bids .size").first).to_have_text("0.00000001")
 
 
 def test_a_level_tells_who_quotes_it(page: Page) -> None:
     page.locator("#ladder-body tr[data-side=asks][data-depth='0']").hover()
     expect(page.locator("#ladder-card")).to_contain_text("ask 64210.2 \u00d7 0.30000001")
-    assert page.locator("#ladder-card p").all_text_contents()[1:] == [
+    assert page.locator("#ladder-card p").all_text_contents()[1:3] == [
         "kraken   0.2\u00a0\u00a0\u00a0\u00a0\u00a0\u00a0\u00a0",
         "binance  0.10000001",
     ]
 
 
+def test_a_level_tells_what_it_costs_to_get_there(page: Page) -> None:
+    page.locator("#ladder-body tr[data-side=asks][data-depth='1']").hover()
+    expect(page.locator("#ladder-card")).to_contain_text("buy down to here: 0.60000001, 2 levels")
+    expect(page.locator("#ladder-card")).to_contain_text(
+        "costs 38526.135642102"
+    )  # 64210.2 * 0.30000001 + 64210.25 * 0.3
+
+
 def test_a_crossed_ladder_is_named_so(page: Page, feeder: Feeder) -> None:
     feeder.books["kraken"] = ({"64210.22": "1"}, {"64210.4": "1"})
     feeder.publish()
-    expect(page.locator(".crossing")).to_have_text("crossed by 0.02: kraken bid > binance ask", timeout=WAIT_MS)
+    expect(page.locator(".crossing")).to_have_text(
+        "crossed by 0.02, <0.01 bps: kraken bid > binance ask", timeout=WAIT_MS
+    )
     expect(page.locator("#matrix .all[data-crossed]")).to_have_count(1)
 
 
 def test_a_stale_book_is_stamped_and_left_out(page: Page, feeder: Feeder) -> None:
     feeder.judge("kraken", State.STALE, "checksum mismatch")
     feeder.publish()
-    stamp = page.locator("#books article:nth-child(3) .stamp")
+    stamp = page.locator("#books .stamp[data-venue=kraken]")
     expect(stamp).to_contain_text("checksum mismatch. Excluded from the consolidated ladder.", timeout=WAIT_MS)
     expect(page.locator("#matrix td[data-venue=kraken] .why").first).to_have_text("▲ stale: checksum mismatch")
     expect(page.locator("#venues li").nth(2)).to_contain_text("0/2")
@@ -150,6 +161,7 @@ def test_a_lost_gateway_is_told_and_found_again(page: Page, gateway: GatewayProc
 
 def test_hops_stand_beside_what_they_measure(page: Page, feeder: Feeder) -> None:
     feeder.publish()
+    page.keyboard.press("p")
     hold = page.locator("#hops tr", has=page.locator(".hop", has_text="hold"))
     expect(hold.locator(".p99")).not_to_have_text("\u2013", timeout=WAIT_MS)
     expect(page.locator("#hops")).to_contain_text("Waits for the gateway's next tick, by design.")
@@ -166,10 +178,59 @@ def test_keys_move_in_the_matrix_and_focus_an_instrument(page: Page) -> None:
     assert "instrument=ETH-USD" in page.url
 
 
+def test_single_keys_group_freeze_and_switch(page: Page, feeder: Feeder) -> None:
+    page.locator("body").press("]")
+    expect(page.locator("#group")).to_have_value("1")
+    for _ in range(3):
+        page.keyboard.press("]")
+    expect(page.locator("#ladder-body .asks .price").last).to_have_text("64210.20")
+    assert column(page, "#ladder-body .asks", "price") == ["64211.00", "64210.30", "64210.20"]  # rows of 0.10
+    page.keyboard.press("Shift+Digit1")
+    expect(page.locator("#ladder-detail")).to_have_text("excluded: binance (switched off)")
+    page.keyboard.press("Shift+Digit1")
+    page.keyboard.press("Space")
+    expect(page.locator("#frozen")).to_contain_text("Frozen at")
+    feeder.books["bybit"] = ({"64210.1": "7"}, {"64210.25": "0.3"})
+    feeder.publish(("binance", Taker.BUY, "64210.2", "1"))
+    expect(page.locator("#frozen")).to_contain_text("1 trades", timeout=WAIT_MS)
+    assert "7" not in column(page, "#ladder-body .bids", "size")
+    page.keyboard.press("Space")
+    expect(page.locator("#frozen")).to_be_hidden()
+    expect(page.locator("#ladder-body .bids")).to_contain_text("7", timeout=WAIT_MS)
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#help")).to_be_hidden()
+    assert "group=10" in page.url
+
+
+def test_venues_share_one_price_axis(page: Page) -> None:
+    rows = page.locator("#books .axis tbody tr")
+    best = page.locator("#books .axis td[data-best]")
+    expect(best).to_have_count(8, timeout=WAIT_MS)  # four venues, two sides
+    kraken = rows.filter(has=page.locator("td:nth-child(4)[data-best][data-side=asks]"))
+    binance = rows.filter(has=page.locator("td:nth-child(2)[data-best][data-side=asks]"))
+    assert kraken.locator("th").text_content() == binance.locator("th").text_content()  # both ask 64210.2
+
+
+def test_an_edge_is_told_with_the_size_at_which_it_is_gone(page: Page, feeder: Feeder) -> None:
+    feeder.books["kraken"] = ({"64274.51": "0.05", "64200": "1"}, {"64280": "1"})
+    feeder.publish()
+    page.keyboard.press("a")
+    cell = page.locator("#pairs tbody tr:nth-child(1) td:nth-child(4)")  # buy on binance, sell on kraken
+    expect(cell.locator(".edge")).to_have_text("+10.02", timeout=WAIT_MS)
+    expect(cell.locator(".size")).to_have_text("0.05")
+    expect(page.locator("#edges-notes")).to_contain_text("All in USDT")
+    feeder.judge("kraken", State.STALE, "checksum mismatch")
+    feeder.publish()
+    expect(cell).to_have_attribute("data-kind", "barred", timeout=WAIT_MS)
+    expect(cell.locator(".size")).to_have_text("kraken stale")
+
+
 @pytest.mark.parametrize(("size", "panels"), [(DESK, 5), (PHONE, 1)], ids=["desk", "phone"])
 def test_nothing_sticks_out(page: Page, size: dict[str, int], panels: int) -> None:
     page.set_viewport_size(size)  # type: ignore[arg-type,unused-ignore]  # a literal that some versions type
-    expect(page.locator("main > .panel:visible")).to_have_count(panels)
+    expect(page.locator("main .panel:visible")).to_have_count(panels)
     extent = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
     assert extent == [size["width"], size["height"]]
 

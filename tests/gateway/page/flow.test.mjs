@@ -5,7 +5,7 @@ import { crossing } from "../../../gateway/static/consolidated.js";
 import { Market } from "../../../gateway/static/market.js";
 import { Samples } from "../../../gateway/static/samples.js";
 import { channels } from "../../../gateway/static/subscriptions.js";
-import { Trades } from "../../../gateway/static/tape.js";
+import { Trades, merged, notional, passes } from "../../../gateway/static/trades.js";
 import { troubles } from "../../../gateway/static/topbar.js";
 import { age, duration, shortFlags } from "../../../gateway/static/words.js";
 
@@ -49,6 +49,16 @@ test("a loss of trades is told, whether the gateway dropped them or a frame is m
   assert.deepEqual(trades.entries.map(({ note }) => note !== undefined), [false, true, false, true, false]);
 });
 
+test("a burst is one entry with an exact sum, and filters let notes pass", () => {
+  const one = { us: 1_000_400, price: "10.5", size: "0.1", taker: "b", venue: "kraken" };
+  const burst = [{ ...one, us: 1_000_900, price: "10.6", size: "0.20000001" }, one];
+  assert.deepEqual(merged(burst), [{ ...burst[0], size: "0.30000001", from: "10.5", count: 2 }]);
+  assert.equal(merged([one, { ...one, us: 999_999 }, { ...one, taker: "s" }, { ...one, venue: "bybit" }]).length, 4);
+  assert.equal(notional(burst[0]), "2.120000106");
+  assert.deepEqual([passes(one, { venue: "", least: "1.05" }), passes(one, { venue: "", least: "1.06" })], [true, false]);
+  assert.deepEqual([passes(one, { venue: "bybit", least: "0" }), passes({ note: "x" }, { venue: "bybit", least: "9" })], [false, true]);
+});
+
 test("best prices are those of live books only", () => {
   const market = new Market();
   market.load([{ name: "BTC-USDT", venues: ["binance", "kraken"] }]);
@@ -63,7 +73,7 @@ test("best prices are those of live books only", () => {
 test("a crossed ladder says who crosses whom and by how much", () => {
   const bid = { price: "10.2", venues: { kraken: "1" } };
   const ask = { price: "10.15", venues: { binance: "1" } };
-  assert.equal(crossing([bid], [ask]), "crossed by 0.05: kraken bid > binance ask");
+  assert.equal(crossing([bid], [ask]), "crossed by 0.05, 49.14 bps: kraken bid > binance ask");
   assert.equal(crossing([ask], [bid]), "");
 });
 

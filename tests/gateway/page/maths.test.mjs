@@ -2,9 +2,12 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { barred, caveats, feeUnits, otherQuotes, walk } from "../../../gateway/static/arbitrage.js";
 import { axis, middleRow } from "../../../gateway/static/axis.js";
-import { distanceAt, furthestOf, marks, position, reading, roundUp, steps, within } from "../../../gateway/static/depth.js";
+import { distanceAt, marks, position, reading, roundUp, spanOf, steps, within } from "../../../gateway/static/depth.js";
 import { MULTIPLES, fittingMultiple, grouped, nextMultiple, stepUnits, without } from "../../../gateway/static/grouping.js";
+import { Episodes, histogram } from "../../../gateway/static/episodes.js";
 import { bpsText, divideRounded, impactTo, quoteTotals } from "../../../gateway/static/impact.js";
+import { actionOf } from "../../../gateway/static/keys.js";
+import { stackSteps } from "../../../gateway/static/stacking.js";
 
 const CENTS = { price: 2, size: 8 };
 const levels = (...pairs) => pairs.map(([price, size, venues = null]) => ({ price, size, venues }));
@@ -134,11 +137,18 @@ test("depth within a distance is the sum of the levels that near", () => {
 });
 
 test("the logarithmic axis is its own inverse, and its ends and marks are round", () => {
-  for (const bps of [0.2, 1, 7, 100]) assert.ok(Math.abs(distanceAt(position(bps, 200), 200) - bps) < 1e-9);
-  assert.deepEqual([position(0, 100), position(100, 100), position(500, 100)], [0, 1, 1]);
-  assert.deepEqual(marks(5), [0.1, 0.2, 0.5, 1, 2, 5]);
+  const span = { nearest: 0.1, furthest: 200 };
+  for (const bps of [0.2, 1, 7, 100]) assert.ok(Math.abs(distanceAt(position(bps, span), span) - bps) < 1e-9);
+  assert.deepEqual([position(0, span), position(200, span), position(500, span)], [0, 1, 1]);
+  assert.deepEqual(marks({ nearest: 0.2, furthest: 5 }), [0.2, 0.5, 1, 2, 5]);
   assert.deepEqual([roundUp(3), roundUp(0.011), roundUp(50), roundUp(0)], [5, 0.02, 50, 1]);
-  assert.deepEqual([furthestOf([Float64Array.of(1, 42)], 0), furthestOf([Float64Array.of(30)], 50), furthestOf([Float64Array.of(9)], 50)], [50, 50, 10]);
+});
+
+test("the chart's span holds all levels and narrows only by half", () => {
+  const fresh = { nearest: Infinity, furthest: 0 };
+  assert.deepEqual(spanOf([Float64Array.of(2, 42)], fresh), { nearest: 1, furthest: 50 });
+  assert.deepEqual(spanOf([Float64Array.of(4, 30)], { nearest: 1, furthest: 50 }), { nearest: 1, furthest: 50 });
+  assert.deepEqual(spanOf([Float64Array.of(0.1, 9)], { nearest: 1, furthest: 50 }), { nearest: 0.1, furthest: 10 });
 });
 
 test("on one axis the same row is the same price for every venue", () => {
@@ -155,4 +165,37 @@ test("on one axis the same row is the same price for every venue", () => {
     [null, "bids 2"],
     ["bids 4", null],
   ]);
+});
+
+test("stacked curves are at every distance the sum of all below", () => {
+  const side = (...pairs) => ({ bps: Float64Array.from(pairs.map(([bps]) => bps)), sums: pairs.map(([, sum]) => BigInt(sum)) });
+  const none = side();
+  const stacked = stackSteps([{ venue: "kraken", bids: side([1, 2], [3, 5]), asks: none }, { venue: "bybit", bids: side([2, 10]), asks: none }], 1);
+  assert.deepEqual([...stacked[0].bids.bps], [1, 2, 3]);
+  assert.deepEqual(stacked.map(({ bids }) => bids.top), [[2, 2, 5], [2, 12, 15]]);
+});
+
+test("an edge is one episode from its first sight to its end, with its largest values", () => {
+  const episodes = new Episodes();
+  const edge = { instrument: "BTC-USDT", buy: "kraken", sell: "bybit", edge: "1.50", size: "2", caveats: [] };
+  episodes.take([edge], 1_000);
+  episodes.take([{ ...edge, edge: "0.90", size: "3" }], 2_000);
+  episodes.take([], 3_000);
+  assert.deepEqual(episodes.ended.map(({ startUs, endUs, edge: most, size }) => [startUs, endUs, most, size]), [[1_000, 2_000, "1.50", "3"]]);
+  assert.equal(episodes.csv().split("\n")[1], "BTC-USDT,kraken,bybit,1000,2000,1.50,3,");
+  assert.deepEqual(histogram(episodes.ended, [500, 1_000]), [0, 1, 0]);
+});
+
+test("keys act alone, not in inputs and not with modifiers, and can be turned off", () => {
+  const plain = { isTyping: false, isOnControl: false, isOff: false };
+  const key = (name, more = {}) => ({ key: name, code: "", shiftKey: false, ctrlKey: false, metaKey: false, altKey: false, ...more });
+  assert.deepEqual(actionOf(key("]"), plain), ["regroup", 1]);
+  assert.deepEqual(actionOf(key("3", { code: "Digit3" }), plain), ["instrument", 2]);
+  assert.deepEqual(actionOf(key("#", { code: "Digit3", shiftKey: true }), plain), ["venue", 2]);
+  assert.deepEqual(actionOf(key("?", { shiftKey: true }), plain), ["help"]);
+  assert.equal(actionOf(key("c", { ctrlKey: true }), plain), null);
+  assert.equal(actionOf(key("c"), { ...plain, isTyping: true }), null);
+  assert.equal(actionOf(key(" "), { ...plain, isOnControl: true }), null);
+  assert.equal(actionOf(key("c"), { ...plain, isOff: true }), null);
+  assert.deepEqual(actionOf(key("Escape"), { ...plain, isTyping: true, isOff: true }), ["close"]);
 });
