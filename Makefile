@@ -18,8 +18,8 @@ install: .venv/.installed .venv/.warmed  ## make .venv from the lock and compile
 .venv/.installed: requirements.lock pyproject.toml deploy/install
 	@PYTHON="$(PYTHON)" deploy/install
 
-.venv/.warmed: .venv/.installed $(wildcard thalweg/kernels.py thalweg/scan.py thalweg/instant.py)
-	@if [ -e thalweg/kernels.py ]; then $(BIN)/python -m thalweg.kernels; fi
+.venv/.warmed: .venv/.installed $(addprefix thalweg/,kernels.py book.py scan.py instant.py) $(addprefix ingest/,beats.py rows.py memory.py plan.py express.py)
+	@$(BIN)/python -m ingest.warming
 	@touch $@
 
 up: install  ## run all of it here and print the page's address (DEMO=1: no internet needed)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ingest.asking import Asking
 from ingest.backoff import Uniform
+from ingest.lane import Lane
 from ingest.tally import Tally
 from ingest.track import Track
-from ingest.venue import Venue
+from ingest.venue import Control, Sign, Venue
 from thalweg.events import Event, State
 from thalweg.instruments import Instrument
 
@@ -16,7 +17,7 @@ from thalweg.instruments import Instrument
 class Books:
     """A track and its questions for each symbol."""
 
-    __slots__ = ("_emit", "_listings", "_made", "_scales", "_tally", "_uniform", "_venue")
+    __slots__ = ("_emit", "_lane", "_listings", "_made", "_scales", "_tally", "_uniform", "_venue")
 
     def __init__(
         self,
@@ -25,10 +26,11 @@ class Books:
         emit: Callable[[Event], None],
         tally: Tally,
         uniform: Uniform,
+        lane: Lane | None = None,
     ) -> None:
         """Make a track for each listing known so far."""
         self._venue, self._listings, self._emit = venue, listings, emit
-        self._tally, self._uniform = tally, uniform
+        self._tally, self._uniform, self._lane = tally, uniform, lane
         self._made: dict[str, Asking] = {}
         self._scales: dict[str, tuple[int, int]] = {}
         for symbol in listings:
@@ -73,6 +75,8 @@ class Books:
             return None
         venue = self._venue
         track = Track(venue.name, instrument, symbol, venue.rule(), venue.depth, self._emit, self._tally)
+        if self._lane is not None:
+            self._lane.add(track)
         self._scales[symbol] = instrument.price_decimals, instrument.size_decimals
         return self._made.setdefault(symbol, Asking(track, self._uniform))
 
@@ -82,3 +86,34 @@ class Books:
         if known is None and self.find(symbol) is not None:
             known = self._scales[symbol]
         return known
+
+    def put(self, state: State, reason: str, ts_recv: int) -> None:
+        """Put every book that the venue has into a state."""
+        for track in self.tracks:
+            if track.state is not State.DELISTED:
+                track.set_state(state, reason, ts_recv)
+
+    def suspend(self, reason: str, ts_recv: int, *, down: bool) -> None:
+        """There is no connection: what was live is stale, or halted where the venue says that it is `down`."""
+        for track in self.tracks:
+            if track.state is not State.DELISTED:
+                once_live = track.state in (State.LIVE, State.STALE, State.HALTED)
+                state = State.STALE if once_live else State.CONNECTING
+                track.set_state(State.HALTED if down else state, reason, ts_recv)
+
+    def heed(self, control: Control, ts_recv: int, now: int) -> None:
+        """Do what the venue says about some of the books, or all of them."""
+        concerned = [found for symbol in control.symbols if (found := self.find(symbol))]
+        if control.sign is Sign.ACK:
+            for asking in concerned:
+                asking.confirm(now, held=False)
+                if control.depth is not None:
+                    asking.track.grant(control.depth)
+        elif control.sign is Sign.NACK:
+            for asking in concerned:
+                asking.refused(control.text, ts_recv, now)
+            for asking in () if concerned else self:
+                asking.hasten(now)
+        elif control.sign is Sign.STATE and control.state is not None:
+            for asking in concerned if control.symbols else self:
+                asking.halt(control.state, control.text, ts_recv, now)

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
+import numpy as np
+
+from ingest.beats import UNKNOWN
+from ingest.rows import COUNT_AGAIN, Cells
+
 AGAIN_MAX = 2  # frames in a row that are not above the last: a repeat is one, a second means that the venue counts anew
 
 
@@ -21,20 +26,25 @@ class Place(Enum):
 class Count:
     """The count of one connection."""
 
-    __slots__ = ("_again", "_last")
+    __slots__ = ("_cells",)
 
-    def __init__(self) -> None:
+    def __init__(self, cells: Cells | None = None) -> None:
+        """Keep the count in these cells of the connection's row."""
+        self._cells: Cells = np.zeros(2, dtype=np.int64) if cells is None else cells
+        self.reset()
+
+    def reset(self) -> None:
         """Wait for the first frame."""
-        self._last: int | None = None
-        self._again = 0
+        self._cells[:] = UNKNOWN, 0
 
     def admit(self, number: int | None) -> Place:
         """Say where a frame of this number stands."""
         if number is None:
             return Place.NEXT
-        last = self._last
-        if last is not None and number <= last:
-            self._again += 1
-            return Place.AGAIN if self._again < AGAIN_MAX else Place.GAP
-        self._last, self._again = number, 0
-        return Place.NEXT if last is None or number == last + 1 else Place.GAP
+        last, again = self._cells.tolist()
+        known = last != UNKNOWN
+        if known and number <= last:
+            self._cells[COUNT_AGAIN] = again + 1
+            return Place.AGAIN if again + 1 < AGAIN_MAX else Place.GAP
+        self._cells[:] = number, 0
+        return Place.NEXT if not known or number == last + 1 else Place.GAP

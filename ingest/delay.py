@@ -7,8 +7,10 @@ as no line of frames can, and the minimum starts anew.
 
 from __future__ import annotations
 
-HALF_NS = 300_000_000_000  # the minimum is of one to two halves
-STEP_NS = 1_000_000_000  # of a clock; corrections by and by are slower
+import numpy as np
+
+from ingest.beats import DELAY_CELLS, LEAST, LEAST_BEFORE, OFFSET, UNKNOWN, Cells, lateness
+
 LATE_NS = 2_000_000_000  # above the skew
 CLEAR_NS = 1_000_000_000  # below this it is in time again
 SUSTAINED_NS = 1_000_000_000
@@ -18,33 +20,22 @@ DAY_NS = 86_400_000_000_000
 class Skew:
     """The least delay of one connection lately; monotonic instants are `now`."""
 
-    __slots__ = ("_before", "_event", "_least", "_offset", "_since")
+    __slots__ = ("_cells",)
 
-    def __init__(self) -> None:
-        """Know nothing."""
-        self._before: int | None = None
-        self._least: int | None = None
-        self._event = self._since = 0
-        self._offset: int | None = None
+    def __init__(self, cells: Cells | None = None) -> None:
+        """Know nothing. `cells` of a row keep what is learnt."""
+        self._cells: Cells = np.zeros(DELAY_CELLS, dtype=np.int64) if cells is None else cells
+        self._cells[[LEAST_BEFORE, LEAST, OFFSET]] = UNKNOWN
 
     @property
     def ns(self) -> int | None:
         """The skew; `None` before the first delay."""
-        known = [one for one in (self._before, self._least) if one is not None]
+        known = [one for one in self._cells[[LEAST_BEFORE, LEAST]].tolist() if one != UNKNOWN]
         return min(known, default=None)
 
     def note(self, ts_event: int, ts_recv: int, now: int) -> int:
         """Take the stamp and the arrival of news, and give by how much later than usual they came."""
-        delay, offset = ts_recv - ts_event, ts_recv - now
-        ours_set = self._offset is not None and abs(offset - self._offset) > STEP_NS
-        if ours_set or ts_event < self._event - STEP_NS:
-            self._before = self._least = None
-        elif now - self._since > HALF_NS:
-            self._before, self._least, self._since = self._least, None, now
-        self._event, self._offset = ts_event, offset
-        if self._least is None or delay < self._least:
-            self._least = delay
-        return delay - (self._least if self._before is None else min(self._before, self._least))
+        return lateness(self._cells, ts_event, ts_recv, now)
 
 
 class Lateness:

@@ -8,6 +8,7 @@ same of every frame; the general decoder is the judge.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -27,6 +28,26 @@ _INT64 = np.dtype(np.int64)
 _LOW = (1 << 32) - 1
 
 
+@dataclass(frozen=True, slots=True)
+class Express:
+    """What the express lane (`ingest.lane`) needs to know of a venue's frames of changes; keys are the template's.
+
+    `topic` is a key whose text begins with a text, and is longer. `instants` are keys of the venue's instant, the first
+    that a frame has counts: a text as in RFC 3339, or a whole number of `instant_ns`. `checksum` is of the best
+    `checked` levels. `count` is the key of what counts every frame of the connection.
+    """
+
+    template: Template
+    instants: tuple[str, ...]
+    instant_ns: int = 1_000_000
+    first: str | None = None
+    last: str | None = None
+    count: str | None = None
+    checksum: str | None = None
+    checked: int = 0
+    topic: tuple[str, str] | None = None
+
+
 class Declined(Exception):
     """The fast way does not know what this is; the general decoder does."""
 
@@ -35,6 +56,8 @@ class Template:
     """The keys of a book frame and of the one object inside it, by their kind; `optional` ones may be missing.
 
     `symbol` is the key of the symbol; `whole` that of two words, for changes and for a whole book, if the frame has it.
+    The attributes are for the scanner: the keys' texts and their table (see `thalweg.scan`), the fields of those two
+    keys, and which must be seen.
     """
 
     def __init__(
@@ -47,6 +70,7 @@ class Template:
         whole: str | None = None,
     ) -> None:
         """Lay the keys out for the scanner."""
+        self._kinds = {**outer, **inner}
         self._names = (*outer, *inner)
         texts, rows = b"", []
         for field, (key, kind) in enumerate((*outer.items(), *inner.items())):
@@ -55,15 +79,19 @@ class Template:
                 text = orjson.dumps(key) + b":" + value
                 rows.append((len(texts), len(texts) + len(text), code, int(field >= len(outer)), field, number))
                 texts += text
-        self._words: Words = np.frombuffer(texts, dtype=np.uint8)
-        self._table: Table = np.array(rows, dtype=np.int64)
-        self._required = sum(1 << k for k, key in enumerate(self._names) if key not in optional)
+        self.words: Words = np.frombuffer(texts, dtype=np.uint8)
+        self.table: Table = np.array(rows, dtype=np.int64)
+        self.required = sum(1 << k for k, key in enumerate(self._names) if key not in optional)
         self._fields: Fields = np.empty(len(self._names) + 4, dtype=np.int64)
-        self._symbol, self._whole = self.place(symbol), None if whole is None else self.place(whole)
+        self.symbol, self.whole = self.place(symbol), None if whole is None else self.place(whole)
 
     def place(self, key: str) -> int:
         """Give where the field of a key stands in what `read` gives."""
         return self._names.index(key)
+
+    def kind(self, key: str) -> Kind:
+        """Give what stands at a key."""
+        return self._kinds[key]
 
     def read(self, frame: bytes, scales: Scales) -> tuple[BookUpdate, list[int], tuple[int, int]]:
         """Give the book update that a frame of this shape is, all its fields, and the units of its levels.
@@ -73,23 +101,23 @@ class Template:
         """
         levels = np.empty((2, len(frame) // LEAST_LEVEL + 1, 2), _INT64)
         found, units = self._fields, USUAL
-        seen = scan_frame(frame, self._words, self._table, DEFAULT_DECIMALS, DEFAULT_DECIMALS, levels, found)
+        seen = scan_frame(frame, self.words, self.table, DEFAULT_DECIMALS, DEFAULT_DECIMALS, levels, found)
         if seen == UNFIT:
             units = AS_WRITTEN, AS_WRITTEN
-            seen = scan_frame(frame, self._words, self._table, AS_WRITTEN, AS_WRITTEN, levels, found)
-        if seen < 0 or seen & self._required != self._required:
+            seen = scan_frame(frame, self.words, self.table, AS_WRITTEN, AS_WRITTEN, levels, found)
+        if seen < 0 or seen & self.required != self.required:
             raise Declined
         fields: list[int] = found.tolist()
-        symbol = text_of(frame, fields[self._symbol])
+        symbol = text_of(frame, fields[self.symbol])
         wanted = scales(symbol)
         if wanted is None:
             raise Declined
-        if wanted != units and scan_frame(frame, self._words, self._table, *wanted, levels, found) < 0:
+        if wanted != units and scan_frame(frame, self.words, self.table, *wanted, levels, found) < 0:
             raise Declined
         bids, asks = fields[-4], fields[-3]
         update = BookUpdate(
             symbol,
-            self._whole is not None and fields[self._whole] == 1,
+            self.whole is not None and fields[self.whole] == 1,
             levels[0, :bids] if bids else NO_LEVELS,
             levels[1, :asks] if asks else NO_LEVELS,
         )

@@ -17,6 +17,10 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Protocol
 
+import numpy as np
+
+from ingest.beats import UNKNOWN
+from ingest.rows import EVENT, JOINED, LAST, RULE_CELLS, SHIFT_PRICES, SHIFT_SIZES, Cells
 from ingest.venue import BookUpdate
 from thalweg.book import Book
 
@@ -67,7 +71,9 @@ UNCLAIMED, GOOD = Proof.UNCLAIMED, Proof.GOOD  # a member looked up by its class
 
 
 class Rule(Protocol):
-    """One book's continuity."""
+    """One book's continuity; what it knows is in its cells of the book's row."""
+
+    cells: Cells
 
     def reset(self) -> None:
         """Forget the book: the next whole book starts afresh."""
@@ -82,25 +88,37 @@ class Rule(Protocol):
         ...
 
 
+def _cells() -> Cells:
+    """Give cells that know no book."""
+    cells = np.zeros(RULE_CELLS, dtype=np.int64)
+    cells[[LAST, EVENT]] = UNKNOWN
+    return cells
+
+
+def _cell(number: int | None) -> int:
+    return UNKNOWN if number is None else number
+
+
 class Step:
     """Sequence steps by one a delta; any whole book, whatever its sequence, starts afresh."""
 
     def __init__(self) -> None:
         """Wait for a whole book."""
-        self._last: int | None = None
+        self.cells = _cells()
 
     def reset(self) -> None:
         """Forget the book."""
-        self._last = None
+        self.cells[LAST] = UNKNOWN
 
     def admit(self, update: BookUpdate) -> Verdict:
         """Apply whole books and the delta that is next."""
+        last = self.cells.item(LAST)
         if not update.whole:
-            if self._last is None:
+            if last == UNKNOWN:
                 return NOT_LIVE
-            if update.last != self._last + 1:
+            if update.last != last + 1:
                 return GAP
-        self._last = update.last
+        self.cells[LAST] = _cell(update.last)
         return APPLY
 
     def verify(self, update: BookUpdate, book: Book) -> Proof:
@@ -118,49 +136,48 @@ class Spliced:
 
     def __init__(self) -> None:
         """Wait for a whole book."""
-        self._last: int | None = None
+        self.cells = _cells()
         self._held_from: int | None = None
-        self._ts_event: int | None = None
-        self._spliced = False
 
     def reset(self) -> None:
         """Forget the book and what was held."""
-        self._last = self._held_from = self._ts_event = None
-        self._spliced = False
+        self._held_from = None
+        self._stand(None, None, joined=False)
+
+    def _stand(self, last: int | None, ts_event: int | None, *, joined: bool) -> None:
+        self.cells[[LAST, EVENT, JOINED]] = _cell(last), _cell(ts_event), joined
 
     def admit(self, update: BookUpdate) -> Verdict:
         """Hold deltas before the whole book, then apply the ones that follow."""
         first, last = update.first, update.last
+        mine, ts_event, joined, *_ = self.cells.tolist()
+        known = mine != UNKNOWN
         if update.whole:
             if last is None or (self._held_from is not None and last + 1 < self._held_from):
                 return Verdict.OLD
-            if self._last is not None and last < self._last:
+            if known and last < mine:
                 return Verdict.DUPLICATE
-            self._last, self._spliced, self._held_from, self._ts_event = last, False, None, None
+            self._held_from = None
+            self._stand(last, None, joined=False)
             return APPLY
         if first is None or last is None or first > last:
             return GAP
-        if self._last is None:
+        if not known:
             if self._held_from is None:
                 self._held_from = first
             return Verdict.HOLD
-        if last < self._last and _later(update.ts_event, self._ts_event):
+        if last < mine and ts_event != UNKNOWN and update.ts_event is not None and update.ts_event > ts_event:
             return GAP
-        if last <= self._last:
-            return Verdict.DUPLICATE if self._spliced else Verdict.BEFORE_SNAPSHOT
-        if first > self._last + 1 or (self._spliced and first != self._last + 1):
+        if last <= mine:
+            return Verdict.DUPLICATE if joined else Verdict.BEFORE_SNAPSHOT
+        if first > mine + 1 or (joined and first != mine + 1):
             return GAP
-        self._last, self._spliced, self._ts_event = last, True, update.ts_event
+        self._stand(last, update.ts_event, joined=True)
         return APPLY
 
     def verify(self, update: BookUpdate, book: Book) -> Proof:
         """Say nothing: the sequence said it."""
         return UNCLAIMED
-
-
-def _later(one: int | None, other: int | None) -> bool:
-    """Tell whether both instants are known and the one is after the other."""
-    return one is not None and other is not None and one > other
 
 
 class Summed:
@@ -173,26 +190,30 @@ class Summed:
     def __init__(self, checksum: Callable[[Book, tuple[int, int]], int]) -> None:
         """Wait for a whole book."""
         self._checksum = checksum
-        self._shift: tuple[int, int] | None = None
+        self.cells = _cells()
 
     def reset(self) -> None:
         """Forget the book."""
-        self._shift = None
+        self.cells[JOINED] = False
 
     def admit(self, update: BookUpdate) -> Verdict:
         """Apply whole books, and changes once there is one."""
-        known, shift = self._shift, update.shift
-        if update.whole:
-            self._shift = shift
-        elif known is None:
-            return NOT_LIVE
-        elif shift[0] > known[0] or shift[1] > known[1]:
-            self._shift = (max(known[0], shift[0]), max(known[1], shift[1]))
+        shift = update.shift
+        if not update.whole:
+            if not self.cells.item(JOINED):
+                return NOT_LIVE
+            known = self._shift
+            shift = max(known[0], shift[0]), max(known[1], shift[1])
+        self.cells[JOINED:] = True, *shift
         return APPLY
+
+    @property
+    def _shift(self) -> tuple[int, int]:
+        return self.cells.item(SHIFT_PRICES), self.cells.item(SHIFT_SIZES)
 
     def verify(self, update: BookUpdate, book: Book) -> Proof:
         """Compare the checksums; none, or 0 for a book that has another, is one withdrawn, as at OKX in 2026."""
-        if update.checksum is None or self._shift is None:
+        if update.checksum is None or not self.cells.item(JOINED):
             return Proof.WITHDRAWN
         if self._checksum(book, self._shift) == update.checksum:
             return GOOD
@@ -204,16 +225,17 @@ class Unchecked:
 
     def __init__(self) -> None:
         """Wait for a whole book."""
-        self._started = False
+        self.cells = _cells()
 
     def reset(self) -> None:
         """Forget the book."""
-        self._started = False
+        self.cells[JOINED] = False
 
     def admit(self, update: BookUpdate) -> Verdict:
         """Apply whole books, and changes once there is one."""
-        self._started = self._started or update.whole
-        return APPLY if self._started else NOT_LIVE
+        if update.whole:
+            self.cells[JOINED] = True
+        return APPLY if self.cells.item(JOINED) else NOT_LIVE
 
     def verify(self, update: BookUpdate, book: Book) -> Proof:
         """Say nothing."""

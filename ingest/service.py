@@ -24,7 +24,8 @@ from ingest.source import Feed
 from ingest.tally import Tally
 from ingest.venue import Venue
 from ingest.venues import VENUES
-from thalweg import instant, kernels, keys, scan
+from ingest.warming import warm
+from thalweg import keys
 from thalweg.clock import Clock, SystemClock
 from thalweg.errors import RedisTrouble, SettingsError
 from thalweg.events import State
@@ -58,9 +59,7 @@ async def serve(settings: Settings, name: str) -> None:
     if venue is None:
         raise SettingsError(f"unknown venue {name!r}; known: {', '.join(VENUES)}")
     worker = Worker(settings, venue, SystemClock())
-    kernels.warm()
-    scan.warm()
-    instant.warm()
+    warm()
     try:
         with watch(worker.rings["loop"]):
             await worker.run()

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ingest import rows
 from ingest.asking import SECOND, Asking
 from ingest.backoff import Uniform
 from ingest.books import Books
 from ingest.counting import Count, Place
 from ingest.delay import Skew, plausible
 from ingest.effects import Effects
+from ingest.lane import Lane
 from ingest.liveness import Liveness
 from ingest.rota import Rota
 from ingest.tally import Tally
-from ingest.track import LIVE, Track
+from ingest.telling import LIVE
+from ingest.track import Track
 from ingest.venue import BookUpdate, Control, Ignored, Listing, Message, Refused, Sign, TradeUpdate, Venue
 from thalweg.errors import DecodeError
 from thalweg.events import Event, State
@@ -47,11 +50,14 @@ class Session:
     ) -> None:
         """Make a track for each listing known so far."""
         self._venue, self._tally = venue, tally
-        self._liveness = Liveness(venue.keepalive, venue.max_age_s)
+        self._row = rows.connection_row()
+        self._liveness = Liveness(venue.keepalive, venue.max_age_s, self._row)
         self._rota = Rota(snapshot_ns)
         self._effects = Effects()
-        self._books = Books(venue, listings, self._emit, tally, uniform)
-        self._open, self._count, self._skew = False, Count(), Skew()
+        self._lane = Lane(venue, venue.express, self._row, tally, self._unusual) if venue.express else None
+        self._books = Books(venue, listings, self._emit, tally, uniform, self._lane)
+        self._open = False
+        self._count, self._skew = Count(self._row[rows.COUNT]), Skew(self._row[rows.DELAY])
 
     @property
     def tracks(self) -> list[Track]:
@@ -74,7 +80,8 @@ class Session:
 
     def connected(self, ts_recv: int, now: int) -> Effects:
         """A new connection: nothing of the old one holds; subscribe to all."""
-        self._open, self._count = True, Count()
+        self._open = True
+        self._count.reset()
         self._liveness.opened(now)
         wanted = [asking for asking in self._books if not asking.resting(now)]
         for asking in wanted:
@@ -90,20 +97,18 @@ class Session:
     def waiting(self, reason: str, ts_recv: int, *, down: bool = False) -> Effects:
         """There is no connection, and this is why; may be said again and again."""
         self._open = False
-        for track in self.tracks:
-            if track.state is not State.DELISTED:
-                once_live = track.state in (LIVE, State.STALE, State.HALTED)
-                state = State.STALE if once_live else State.CONNECTING
-                track.set_state(State.HALTED if down else state, reason, ts_recv)
+        self._books.suspend(reason, ts_recv, down=down)
         return self._take()
 
     def stopped(self, ts_recv: int) -> Effects:
         """The worker stops: nobody watches these books any more."""
-        self._all_to(State.STALE, "ingest stopped", ts_recv)
+        self._books.put(State.STALE, "ingest stopped", ts_recv)
         return self._take()
 
     def frame(self, data: bytes, ts_recv: int, now: int) -> Effects:
         """Take one frame."""
+        if self._lane is not None and (effects := self._lane.take(data, ts_recv, now)) is not None:
+            return effects
         tally, liveness = self._tally, self._liveness
         tally.frames += 1
         liveness.frame(now)
@@ -132,7 +137,7 @@ class Session:
         place = self._count.admit(number)
         if place is Place.GAP:  # it costs every book of the connection
             self._tally.gaps += 1
-            self._all_to(State.STALE, "connection gap", ts_recv)
+            self._books.put(State.STALE, "connection gap", ts_recv)
             self._close("connection gap")
         if place is not Place.AGAIN:
             return messages
@@ -236,6 +241,17 @@ class Session:
         elif track.state is not LIVE and track.held:
             asking.confirm(now, held=True)
 
+    def _unusual(self, track: Track, update: BookUpdate, ts_recv: int, now: int) -> Effects:
+        """Go on with a frame that the express lane has put into the book, and there found something to be looked at."""
+        self._tally.frames += 1
+        self._liveness.frame(now)
+        track.applied(update, ts_recv, now)
+        self._effects.moved = True
+        if update.ts_event is not None:
+            track.judge_delay(self._skew.note(update.ts_event, ts_recv, now), ts_recv, now)
+        self._liveness.told(now, news=True)
+        return self._take()
+
     def _refuse(self, refused: Refused, ts_recv: int) -> None:
         """Count what can't be taken; a book that may have changed unseen is stale, a lost trade is told."""
         self._tally.decoded += 1
@@ -250,22 +266,10 @@ class Session:
             asking.track.lose(f"refused: {refused.reason}", ts_recv)
 
     def _control(self, control: Control, ts_recv: int, now: int) -> None:
-        concerned = [found for symbol in control.symbols if (found := self._books.find(symbol))]
         if control.sign is Sign.CLOSING:
             self._close(control.text or "the venue is closing the connection")
-        elif control.sign is Sign.ACK:
-            for asking in concerned:
-                asking.confirm(now, held=False)
-                if control.depth is not None:
-                    asking.track.grant(control.depth)
-        elif control.sign is Sign.NACK:
-            for asking in concerned:
-                asking.refused(control.text, ts_recv, now)
-            for asking in () if concerned else self._books:
-                asking.hasten(now)
-        elif control.sign is Sign.STATE and control.state is not None:
-            for asking in concerned if control.symbols else self._books:
-                asking.halt(control.state, control.text, ts_recv, now)
+        else:
+            self._books.heed(control, ts_recv, now)
 
     def _ask(self, asking: Asking, ts_recv: int, now: int) -> bool:
         """Ask for a whole book that is wanted and due, by REST or by subscribing again; tells whether it was."""
@@ -282,12 +286,6 @@ class Session:
             track.deaf = False
             self._effects.send += self._venue.resubscribe(track.symbol)
         return True
-
-    def _all_to(self, state: State, reason: str, ts_recv: int) -> None:
-        """Put every book that the venue has into a state."""
-        for track in self.tracks:
-            if track.state is not State.DELISTED:
-                track.set_state(state, reason, ts_recv)
 
     def _emit(self, event: Event) -> None:
         self._effects.events.append(event)

@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ingest import rows
+from ingest.beats import UNKNOWN
 from ingest.cadence import Cadence
 from ingest.crossing import Crossing
 from ingest.delay import LATE_NS, Lateness
@@ -18,18 +20,18 @@ from ingest.holding import Holding
 from ingest.sequence import APPLY, DROPS, GAP, GOOD, UNCLAIMED, Proof, Rule, Verdict
 from ingest.tally import Tally
 from ingest.tape import Tape
+from ingest.telling import LIVE, Telling
 from ingest.trust import Trust
 from ingest.venue import BookUpdate, TradeUpdate
-from thalweg.book import Book
-from thalweg.events import Delta, Event, Flag, Made, Snapshot, State, Status, Trade
+from thalweg.events import Delta, Event, Flag, Made, State, Trade
 from thalweg.fixed import Levels
 from thalweg.instruments import Instrument
 
-LIVE, HALTED = State.LIVE, State.HALTED
+HALTED = State.HALTED
 BEHIND_MAX = 3  # fetched books in a row that are older than ours
 
 
-class Track:
+class Track(Telling):
     """One instrument at one venue."""
 
     def __init__(
@@ -43,27 +45,33 @@ class Track:
         tally: Tally,
     ) -> None:
         """Start with no book, in state connecting."""
+        super().__init__(venue, instrument.name, emit, tally)
         self.instrument, self.symbol, self.depth = instrument, symbol, depth
-        self.book = Book()
-        self.state, self.flags, self.reason, self.since = State.CONNECTING, Flag(0), "starting", 0
         self.wants_book = self.probing = self.deaf = self.touched = False
         self._granted, self._behind = False, 0
-        self._venue, self._rule, self._emit, self._tally = venue, rule, emit, tally
+        self._rule, self._held, self.tape = rule, Holding(), Tape()
+        self._cadence = Cadence(self.row[rows.RHYTHM])
+        self._crossing, self._trust, self._lateness = Crossing(), Trust(), Lateness()
+        rule.cells = self.row[rows.RULE]
+        rule.reset()
+        self.row[rows.PRICE_DECIMALS], self.row[rows.SIZE_DECIMALS] = (
+            instrument.price_decimals,
+            instrument.size_decimals,
+        )
         self._held = Holding()
-        self._position: tuple[int | None, int | None, int | None] = (None, None, None)
-        self._cadence = Cadence()
+        self.position: tuple[int | None, int | None, int | None] = (None, None, None)
         self.tape = Tape()
         self._crossing, self._trust, self._lateness = Crossing(), Trust(), Lateness()
+
+    @property
+    def rule(self) -> Rule:
+        """Its continuity rule."""
+        return self._rule
 
     @property
     def held(self) -> int:
         """How many updates wait for a whole book."""
         return len(self._held)
-
-    @property
-    def sequence(self) -> int | None:
-        """The venue sequence of the last update in the book."""
-        return self._position[1]
 
     def update(self, update: BookUpdate, ts_recv: int, now: int, *, fetched: bool = False) -> None:
         """Take one update of the venue; `fetched` if it was asked for apart from the feed."""
@@ -71,10 +79,27 @@ class Track:
         self._tally.decoded += 1
         if fetched and self.probing and self.state is LIVE:
             self._judge_probe(update, ts_recv, now)
-            return
-        self._take(update, ts_recv, now)
-        if update.whole and self.state is LIVE:
-            self._release(now)
+        else:
+            self._take(update, ts_recv, now)
+            if update.whole and self.state is LIVE:
+                self._release(now)
+        self._settle()
+
+    def applied(self, update: BookUpdate, ts_recv: int, now: int) -> None:
+        """Go on with changes that the express lane has put into the book and found to be no longer as usual.
+
+        `update` has what it wrote down: the venue's levels, and those that were cut.
+        """
+        self._tally.decoded += 1
+        self.book.look()
+        self._accept(update, update.bids, update.asks, ts_recv, now)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Tell the express lane whether it may have this book: live, and nothing to be watched or told about it."""
+        usual = self.state is LIVE and not self.flags and not self.probing and self._lateness.calm
+        depth = UNKNOWN if self.depth is None else self.depth
+        self.row[rows.READY], self.row[rows.DEPTH] = usual, depth
 
     def _take(self, update: BookUpdate, ts_recv: int, now: int) -> None:
         """Admit an update and do what the rule says; while the venue says that nothing trades, none is news."""
@@ -96,7 +121,7 @@ class Track:
         An older one may come from a cache; one that stays older means that the venue counts anew.
         """
         self._tally.dropped["duplicate"] += 1
-        mine = self._position[1]
+        mine = self.position[1]
         behind = mine is not None and update.last is not None and update.last < mine
         self._behind = self._behind + 1 if behind else 0
         if update.last == mine:
@@ -120,7 +145,7 @@ class Track:
             self._take(*held, now)
 
     def _apply(self, update: BookUpdate, ts_recv: int, now: int) -> None:
-        """Put an admitted update into the book, verify it and emit it."""
+        """Put an admitted update into the book, cut it to the feed's depth, and go on."""
         bids, asks, book = update.bids, update.asks, self.book
         if update.whole:
             if update.depth is not None and not self._granted:
@@ -128,13 +153,18 @@ class Track:
             book.load(bids, asks)
         else:
             book.apply(bids, asks)
-        if self.depth is not None and book.longest > self.depth:
+        if self.depth is not None and book.deeper_than(self.depth):
             cut_bids, cut_asks = book.truncate(self.depth)
             bids, asks = _joined(bids, cut_bids), _joined(asks, cut_asks)
+        self._accept(update, bids, asks, ts_recv, now)
+
+    def _accept(self, update: BookUpdate, bids: Levels, asks: Levels, ts_recv: int, now: int) -> None:
+        """Verify the book after an update and emit what readers are to do."""
+        book = self.book
         if not self._verified(update, ts_recv, now):
             self._tally.dropped["refused"] += 1
             return
-        self._position = first, last, ts_event = update.first, update.last, update.ts_event
+        self.position = first, last, ts_event = update.first, update.last, update.ts_event
         self._cadence.beat(now, news=not update.whole)
         if self.probing:
             self._noticed(ts_recv)
@@ -142,7 +172,7 @@ class Track:
             self._go_live(ts_recv)
         else:
             self._tally.deltas += 1
-            self._emit(Delta(self._venue, self.instrument.name, bids, asks, first, last, ts_event, ts_recv))
+            self._emit(Delta(self._venue, self.name, bids, asks, first, last, ts_event, ts_recv))
         if book.crossed or self._crossing.on:
             self._watch_cross(ts_recv, now)
 
@@ -187,14 +217,17 @@ class Track:
     def judge_delay(self, behind_ns: int, ts_recv: int, now: int) -> None:
         """Flag a live book whose news have come late for a while, until they come in time."""
         lateness = self._lateness
-        if (behind_ns > LATE_NS or not lateness.calm) and self.state is LIVE and lateness.note(behind_ns, now):
-            self._flag_late(ts_recv)
+        if (behind_ns > LATE_NS or not lateness.calm) and self.state is LIVE:
+            if lateness.note(behind_ns, now):
+                self._flag_late(ts_recv)
+            self._settle()
 
     def _flag_late(self, ts_recv: int) -> None:
         """Set or clear the flag, by silence and by delay."""
         if (self.probing or self._lateness.late) != bool(self.flags & Flag.LATE):
             self.flags ^= Flag.LATE
             self._emit_status(ts_recv)
+        self._settle()
 
     def trade(self, trade: TradeUpdate, ts_recv: int) -> None:
         """Take one trade: repeats are dropped, a hole in ids that step by one is told in the stream."""
@@ -207,28 +240,19 @@ class Track:
             self._tally.gaps += 1
             self._emit_status(ts_recv, f"{missing} trades lost")
         self._tally.trades += 1
-        name = self.instrument.name
+        name = self.name
         self._emit(Trade(self._venue, name, trade.price, trade.size, trade.taker, trade.id, trade.ts_event, ts_recv))
-
-    def lost_trade(self, reason: str, ts_recv: int) -> None:
-        """Tell that a trade could not be taken."""
-        self._emit_status(ts_recv, f"trade refused: {reason}")
 
     def grant(self, depth: int) -> None:
         """Keep to the depth that the venue says it feeds."""
         self.depth, self._granted = depth, True
+        self._settle()
 
     def lose(self, reason: str, ts_recv: int) -> None:
         """The book can't be trusted: stale until a whole book comes, which is asked for."""
         self._tally.gaps += 1
         self.set_state(State.STALE, reason, ts_recv)
         self.wants_book = True
-
-    def explain(self, reason: str, ts_recv: int) -> None:
-        """Say why a book that is not live still is not."""
-        if reason and self.state in (State.STALE, State.SYNCING, State.CONNECTING) and reason != self.reason:
-            self.reason = reason
-            self._emit_status(ts_recv)
 
     def set_state(self, state: State, reason: str, ts_recv: int) -> None:
         """Leave live, or change how; the book is forgotten and the change is told in the stream."""
@@ -237,13 +261,14 @@ class Track:
         self.book.clear()
         self._cadence.pause()
         self.probing = False
-        self._position = (None, None, None)
+        self.position = (None, None, None)
         self.flags &= Flag.UNVERIFIED
         self._crossing.reset()
         self._lateness = Lateness()
         if (state, reason) != (self.state, self.reason):
             self.state, self.reason, self.since = state, reason, ts_recv
             self._emit_status(ts_recv)
+        self._settle()
 
     def halt(self, state: State, reason: str, ts_recv: int) -> None:
         """Heed the venue's notice: a halt (HALTED) costs the book, its end (SYNCING) asks for a new one."""
@@ -266,33 +291,6 @@ class Track:
         """Note a sign of life of a book whose silence was asked about."""
         self.probing = self.wants_book = False
         self._flag_late(ts_recv)
-
-    def periodic(self, ts_recv: int) -> None:
-        """Emit the whole book as it stands, so that late readers can join; only of a live book."""
-        if self.state is LIVE:
-            self._tally.made["periodic"] += 1
-            self._emit(self._snapshot(Made.PERIODIC, ts_recv))
-
-    def bridge(self, ts_recv: int) -> list[Event]:
-        """Give what a new epoch starts with after `open`: the state, and the book if it is live."""
-        events: list[Event] = [self.status(ts_recv)]
-        if self.state is LIVE:
-            self._tally.made["bridge"] += 1
-            events.append(self._snapshot(Made.BRIDGE, ts_recv))
-        return events
-
-    def _snapshot(self, made: Made, ts_recv: int) -> Snapshot:
-        bids, asks, name = self.book.bids(), self.book.asks(), self.instrument.name
-        return Snapshot(self._venue, name, bids, asks, *self._position, ts_recv, made, self.state, int(self.flags))
-
-    def status(self, ts_recv: int, note: str | None = None) -> Status:
-        """Make the status of now; `note` stands in for the state's reason."""
-        self._tally.made["status"] += 1
-        reason = self.reason if note is None else note
-        return Status(self._venue, self.instrument.name, self.state, int(self.flags), reason, self.since, ts_recv)
-
-    def _emit_status(self, ts_recv: int, note: str | None = None) -> None:
-        self._emit(self.status(ts_recv, note))
 
 
 def _joined(levels: Levels, cut: Levels) -> Levels:

@@ -15,6 +15,7 @@ from thalweg.events import State, Taker
 from thalweg.fixed import Levels
 
 if TYPE_CHECKING:
+    from ingest.scanning import Express
     from ingest.sequence import Rule
 
 Scales: TypeAlias = Callable[[str], tuple[int, int] | None]
@@ -200,7 +201,8 @@ class Venue:
     `rest_snapshot` does that); `decode(frame, scales)` raises DecodeError. `pace_s` is the least time between frames
     we send; `max_age_s` how long a connection may live. `depth` is the book depth subscribed to, `None` for all.
     `rest_limit` and `connect_limit` are the requests (by weight) and connections that all workers of one address may
-    make; `back_off_s` how long a refusal means silence, by HTTP status, where the venue does not say.
+    make; `back_off_s` how long a refusal means silence, by HTTP status, where the venue does not say. `express` says
+    what frames of changes look like that may take the express lane; `decode` reads all of them the same.
     """
 
     name: str
@@ -214,6 +216,7 @@ class Venue:
     resubscribe: Callable[[str], list[str]]
     decode: Callable[[bytes, Scales], Decoded]
     rule: Callable[[], Rule]
+    express: Express | None = None
     rest_snapshot: RestSnapshot | None = None
     metadata: Metadata | None = None
     pace_s: float = 0.05

@@ -5,29 +5,40 @@ from __future__ import annotations
 import numpy as np
 
 from thalweg.fixed import NO_LEVELS, Levels
-from thalweg.kernels import COUNT_BITS, NO_CHANGE, Counts, apply_side, change_book, cut_side, load_side, sum_digits
+from thalweg.kernels import Counts, apply_side, change_book, cut_side, load_side, sum_digits
 
 BID_SIGN, ASK_SIGN = 1, -1
 BIDS, ASKS = 0, 1
 FIRST_CAPACITY = 256  # levels a side; doubles as needed
+# The cells of a book's row: counts, where the sides are in memory and how many levels they hold, and the last checksum:
+# of how many levels (0: none), with which shift of prices and sizes, and what it was.
+BIDS_AT, ASKS_AT, BIDS_ROOM, ASKS_ROOM, SUM_DEPTH, SUM_PRICES, SUM_SIZES, SUM = range(2, 10)
+BOOK_CELLS = 10
 
 
 class Book:
     """Bids and asks of one instrument at one venue; sizes at prices, no orders."""
 
-    __slots__ = ("_asks", "_bids", "_counts", "_summed", "crossed", "longest")
+    __slots__ = ("_asks", "_bids", "_cells", "_counts", "crossed")
 
-    def __init__(self) -> None:
+    def __init__(self, cells: Counts | None = None) -> None:
         """Start empty.
 
         A side is `(2, capacity)`, prices above sizes, best price last. `crossed` says whether the best bid is at or
-        above the best ask, `longest` how many levels the longer side has.
+        above the best ask. `cells`, of a row that compiled code shares, keep what it needs: see above.
         """
-        self._bids: Levels = np.zeros((2, FIRST_CAPACITY), dtype=np.int64)
-        self._asks: Levels = np.zeros((2, FIRST_CAPACITY), dtype=np.int64)
-        self._counts: Counts = np.zeros(2, dtype=np.int64)
-        self._summed: tuple[int, tuple[int, int], int] | None = None  # depth, shift, and the checksum they gave
-        self.crossed, self.longest = False, 0
+        self._cells: Counts = np.zeros(BOOK_CELLS, dtype=np.int64) if cells is None else cells
+        self._counts = self._cells[:BIDS_AT]
+        self._keep(
+            np.zeros((2, FIRST_CAPACITY), dtype=np.int64),
+            np.zeros((2, FIRST_CAPACITY), dtype=np.int64),
+        )
+        self.crossed = False
+
+    def _keep(self, bids: Levels, asks: Levels) -> None:
+        """Have these sides, and tell where they are."""
+        self._bids, self._asks = bids, asks
+        self._cells[BIDS_AT:SUM_DEPTH] = bids.ctypes.data, asks.ctypes.data, bids.shape[1], asks.shape[1]
 
     def load(self, bids: Levels, asks: Levels) -> None:
         """Replace the whole book; `(n, 2)`, best first for speed, any order for correctness."""
@@ -43,24 +54,29 @@ class Book:
         if found < 0:
             self._reserve(len(bids), len(asks))
             found = change_book(self._bids, self._asks, self._counts, bids, asks)
-        self.crossed, self.longest = found & 1 == 1, found >> 1 & NO_CHANGE
-        if self._summed is not None and found >> COUNT_BITS + 1 < self._summed[0]:
-            self._summed = None
+        self.crossed = found & 1 == 1
+        if found >> 1 < self._cells.item(SUM_DEPTH):
+            self._cells[SUM_DEPTH] = 0
+
+    def look(self) -> None:
+        """See whether it is crossed, after changes by compiled code that has its cells."""
+        bid, ask = self.best_bid, self.best_ask
+        self.crossed = bid is not None and ask is not None and bid[0] >= ask[0]
 
     def _reserve(self, bids: int, asks: int) -> None:
         """Make room for so many more levels."""
-        self._bids = _grown(self._bids, self._counts.item(BIDS), bids)
-        self._asks = _grown(self._asks, self._counts.item(ASKS), asks)
+        counts = self.counts
+        self._keep(_grown(self._bids, counts[BIDS], bids), _grown(self._asks, counts[ASKS], asks))
 
     def deeper_than(self, depth: int) -> bool:
         """Whether a side has more levels."""
-        return self.longest > depth
+        return max(self.counts) > depth
 
     def truncate(self, depth: int) -> tuple[Levels, Levels]:
         """Keep the best `depth` levels a side; give the removals, `(n, 2)` with size 0, bids and asks."""
-        if self._summed is not None and depth < self._summed[0]:
-            self._summed = None
-        self.crossed, self.longest = self.crossed and depth > 0, min(self.longest, depth)
+        if depth < self._cells.item(SUM_DEPTH):
+            self._cells[SUM_DEPTH] = 0
+        self.crossed = self.crossed and depth > 0
         return self._cut(self._bids, BIDS, depth), self._cut(self._asks, ASKS, depth)
 
     def _cut(self, side: Levels, which: int, depth: int) -> Levels:
@@ -74,7 +90,8 @@ class Book:
     def clear(self) -> None:
         """Forget everything."""
         self._counts[:] = 0
-        self._summed, self.crossed, self.longest = None, False, 0
+        self._cells[SUM_DEPTH] = 0
+        self.crossed = False
 
     def bids(self, depth: int | None = None) -> Levels:
         """Copy the best `depth` bids, `(n, 2)`, best first; all of them without a depth."""
@@ -90,12 +107,12 @@ class Book:
         The digits are those of units times `10 ** shift` (price, size), cut to a whole number, as ASCII. It is not
         worked out again while nothing among these levels has changed.
         """
-        known = self._summed
-        if known is not None and known[0] == depth and known[1] == shift:
-            return known[2]
-        bids, asks = self._counts.tolist()
+        known = self._cells[SUM_DEPTH:].tolist()
+        if known[:3] == [depth, *shift]:
+            return int(known[3])
+        bids, asks = self.counts
         found = sum_digits(self._asks, asks, self._bids, bids, depth, shift[0], shift[1])
-        self._summed = depth, shift, found
+        self._cells[SUM_DEPTH:] = depth, *shift, found
         return found
 
     @property

@@ -2,7 +2,7 @@
 
 A book side is two rows of an `int64` array: prices and sizes, **best price last**, so that changes near
 the touch move few elements. `sign` is +1 for bids (ascending) and -1 for asks (descending).
-The kernels are compiled when they are installed (`python -m thalweg.kernels`) and cached on disk;
+The kernels are compiled when they are installed (`python -m ingest.warming`) and cached on disk;
 with `NUMBA_DISABLE_JIT=1` the same source runs as Python.
 """
 
@@ -22,8 +22,7 @@ _LEVELS = nb.types.Array(nb.int64, 2, "C", readonly=True)
 _TABLE = nb.int64[:, ::1]
 _COUNTS = nb.int64[::1]
 GALLOP = 8  # levels: most changes are nearer to the touch than this
-COUNT_BITS = 24  # of a number of levels
-NO_CHANGE = (1 << COUNT_BITS) - 1  # levels that are as they were, where all are
+NO_CHANGE = (1 << 24) - 1  # levels that are as they were, where all are
 
 Counts: TypeAlias = npt.NDArray[np.int64]
 """How many levels are in use, `(2,)`: bids, asks."""
@@ -66,7 +65,7 @@ def _open_gap(row: Levels, at: int, count: int) -> None:
 
 
 @nb.njit()
-def _apply(side: Levels, count: int, levels: Levels, sign: int) -> tuple[int, int]:
+def apply_levels(side: Levels, count: int, levels: Levels, sign: int) -> tuple[int, int]:
     """Apply levels as `apply_side` does; give the new count, and how many levels at the best end are as they were."""
     same = NO_CHANGE
     for k in range(levels.shape[0]):
@@ -97,25 +96,23 @@ def apply_side(side: Levels, count: int, levels: Levels, sign: int) -> int:
 
     The side must have room for `count + len(levels)`. Removing a price that is not there is no error.
     """
-    return _apply(side, count, levels, sign)[0]
+    return apply_levels(side, count, levels, sign)[0]
 
 
 @nb.njit(_I8(_SIDE, _SIDE, _COUNTS, _LEVELS, _LEVELS), cache=True)
 def change_book(bids: Levels, asks: Levels, counts: Counts, new_bids: Levels, new_asks: Levels) -> int:
     """Apply absolute sizes to both sides, whose `counts` are (bids, asks), in one call.
 
-    Gives three numbers in one: how many levels at the best end of both sides are as they were, `<< COUNT_BITS + 1`; how
-    many levels the longer side has, `<< 1`; and 1 if the book is crossed. Or -1 if a side has no room for all that is
-    new, and then nothing was done.
+    Gives two numbers in one: how many levels at the best end of both sides are as they were, `<< 1`, and 1 if the book
+    is crossed. Or -1 if a side has no room for all that is new, and then nothing was done.
     """
     if counts[0] + new_bids.shape[0] > bids.shape[1] or counts[1] + new_asks.shape[0] > asks.shape[1]:
         return -1
-    counts[0], same_bids = _apply(bids, counts[0], new_bids, 1)
-    counts[1], same_asks = _apply(asks, counts[1], new_asks, -1)
+    counts[0], same_bids = apply_levels(bids, counts[0], new_bids, 1)
+    counts[1], same_asks = apply_levels(asks, counts[1], new_asks, -1)
     both = counts[0] > 0 and counts[1] > 0
     crossed = both and bids[0, counts[0] - 1] >= asks[0, counts[1] - 1]
-    same, longest = min(same_bids, same_asks), max(counts[0], counts[1])
-    found: int = (same << COUNT_BITS | longest) << 1 | (1 if crossed else 0)
+    found: int = min(same_bids, same_asks) << 1 | (1 if crossed else 0)
     return found
 
 
@@ -236,14 +233,3 @@ def warm() -> None:
     cut_side(side, count, count, levels)
     sum_digits(side, count, side, count, 1, 0, 0)
     compare_views(levels, levels, 1, np.empty((4, 2), dtype=np.int64))
-
-
-if __name__ == "__main__":
-    import sys
-
-    from thalweg import instant, scan
-
-    warm()
-    scan.warm()
-    instant.warm()
-    sys.stdout.write("kernels are compiled\n")

@@ -25,7 +25,7 @@ from ingest.fields import (
     words_of,
 )
 from ingest.instants import from_milliseconds
-from ingest.scanning import Declined, Template, fall_back, text_of
+from ingest.scanning import Declined, Express, Template, fall_back, text_of
 from ingest.sequence import Spliced
 from ingest.units import Written, read_book, read_listings, read_trade, step_places
 from ingest.venue import (
@@ -247,6 +247,7 @@ VENUE = Venue(
     resubscribe=resubscribe,
     decode=decode,
     rule=Spliced,
+    express=Express(BOOK, ("E",), first="U", last="u", topic=("stream", "")),
     rest_snapshot=RestSnapshot(snapshot_url, snapshot_symbol, decode_snapshot, is_unknown, DEPTH_WEIGHT),
     metadata=Metadata(
         lambda base: base + INFO_PATH,

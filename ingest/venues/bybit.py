@@ -26,7 +26,7 @@ from ingest.fields import (
     words_of,
 )
 from ingest.instants import from_milliseconds
-from ingest.scanning import Declined, Template, fall_back, text_of
+from ingest.scanning import Declined, Express, Template, fall_back, text_of
 from ingest.sequence import Step
 from ingest.units import Written, read_book, read_listings, read_trade, step_places
 from ingest.venue import (
@@ -217,6 +217,7 @@ VENUE = Venue(
     resubscribe=resubscribe,
     decode=decode,
     rule=Step,
+    express=Express(BOOK, ("cts", "ts"), first="u", last="u", topic=("topic", f"orderbook.{DEPTH}.")),
     metadata=Metadata(lambda base: f"{base}{INFO_PATH}?category=spot", _is_listings, decode_listings),
     pace_s=PACE_S,
     rest_limit=REST_LIMIT,

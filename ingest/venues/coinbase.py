@@ -25,7 +25,7 @@ from ingest.fields import (
     words_of,
 )
 from ingest.instants import from_rfc3339
-from ingest.scanning import Declined, Template, fall_back, instant_of
+from ingest.scanning import Declined, Express, Template, fall_back, instant_of
 from ingest.sequence import Unchecked
 from ingest.units import Written, read_book, read_listings, read_trade, step_places
 from ingest.venue import (
@@ -207,6 +207,7 @@ VENUE = Venue(
     resubscribe=resubscribe,
     decode=decode,
     rule=Unchecked,
+    express=Express(BOOK, ("timestamp",), count="sequence_num"),
     metadata=Metadata(
         lambda base: f"{base}{INFO_PATH}?product_type=SPOT",
         lambda url: split_url(url)[0].endswith(INFO_PATH),

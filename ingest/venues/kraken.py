@@ -22,7 +22,7 @@ from ingest.fields import (
     words_of,
 )
 from ingest.instants import from_rfc3339
-from ingest.scanning import Declined, Template, fall_back, instant_of
+from ingest.scanning import Declined, Express, Template, fall_back, instant_of
 from ingest.sequence import Summed
 from ingest.units import Written, read_book, read_trade
 from ingest.venue import (
@@ -215,6 +215,7 @@ VENUE = Venue(
     resubscribe=resubscribe,
     decode=decode,
     rule=lambda: Summed(checksum),
+    express=Express(BOOK, ("timestamp",), checksum="checksum", checked=CHECKED),
     pace_s=PACE_S,
     connect_limit=CONNECT_LIMIT,
 )

@@ -28,7 +28,13 @@ BLOCK = 64  # cases between two looks at the clock
 PATIENCE = 2  # times its seconds that a target may take to reach its least number of cases
 POOL = 4000  # inputs
 INSTRUMENTED = ["ingest", "thalweg", "gateway", "aggregator"]
-COMPILED = ["thalweg.instant", "thalweg.kernels", "thalweg.scan"]  # numba reads their bytecode itself
+COMPILED = [
+    "ingest.beats",
+    "ingest.express",
+    "thalweg.instant",
+    "thalweg.kernels",
+    "thalweg.scan",
+]  # numba reads their bytecode itself
 
 
 class Run:

@@ -12,6 +12,7 @@ from random import Random
 import pytest
 
 from ingest.instants import from_milliseconds
+from ingest.rows import LAST
 from ingest.scanning import Template
 from ingest.sequence import Spliced, Verdict
 from ingest.track import Track
@@ -78,7 +79,7 @@ def untold(self: Track, state: State, reason: str, ts_recv: int) -> None:
 
 def applies_all(self: Spliced, update: BookUpdate) -> Verdict:
     """A rule without a check for gaps."""
-    self._last = update.last
+    self.cells[LAST] = update.last or 0
     return Verdict.APPLY
 
 

@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from ingest import service
+from ingest import beats, express, service
 from ingest.service import Worker
 from tests.ingest.hand import until
 from tests.ingest.judging import followed, judge
@@ -206,7 +206,7 @@ async def test_a_bug_in_one_task_ends_the_worker_at_once(redis_url: str, server:
 
 async def test_everything_compiled_is_loaded_before_the_worker_opens_a_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
-    for module in (kernels, scan, instant):
+    for module in (kernels, scan, instant, beats, express):
         monkeypatch.setattr(module, "warm", partial(done.append, module.__name__))
 
     async def run(worker: Worker) -> None:
@@ -214,4 +214,4 @@ async def test_everything_compiled_is_loaded_before_the_worker_opens_a_socket(mo
 
     monkeypatch.setattr(Worker, "run", run)
     await service.serve(load_settings({}), "kraken")
-    assert done == ["thalweg.kernels", "thalweg.scan", "thalweg.instant", "run"]
+    assert done == ["thalweg.kernels", "thalweg.scan", "thalweg.instant", "ingest.beats", "ingest.express", "run"]

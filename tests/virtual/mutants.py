@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable
 import aggregator.checkpoint
 import ingest.numbering
 import ingest.sequence
+from ingest.beats import UNKNOWN
 from ingest.numbering import Batch, Numbering
+from ingest.rows import LAST
 from ingest.sequence import Verdict
 from ingest.venue import BookUpdate
 from tests.virtual.server import Id, Server, Stream
@@ -34,8 +36,10 @@ def no_gap_check() -> None:
     """Every change of a book is taken for the next one."""
 
     def admit(self: ingest.sequence.Spliced | ingest.sequence.Step, update: BookUpdate) -> Verdict:
-        self._last = update.last if update.whole or self._last is not None else None
-        return Verdict.NOT_LIVE if self._last is None else Verdict.APPLY
+        if not update.whole and self.cells[LAST] == UNKNOWN:
+            return Verdict.NOT_LIVE
+        self.cells[LAST] = update.last or 0
+        return Verdict.APPLY
 
     for rule in (ingest.sequence.Spliced, ingest.sequence.Step):
         rule.admit = admit  # type: ignore[method-assign]

@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 
 from aggregator.books import VenueBook
 from aggregator.counters import Counters
+from ingest.rows import LAST
 from ingest.sequence import Rule, Spliced, Step, Summed
 from ingest.tally import Tally
 from ingest.track import Track
@@ -216,7 +217,7 @@ def test_a_rule_that_finds_no_gap_is_noticed(monkeypatch: pytest.MonkeyPatch, ma
     def blind(self: Step | Spliced, update: BookUpdate) -> object:
         verdict = admit(self, update)  # type: ignore[arg-type]
         if verdict.name == "GAP":
-            self._last = update.last
+            self.cells[LAST] = update.last or 0
             return type(verdict).APPLY
         return verdict
 
