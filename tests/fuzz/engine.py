@@ -31,6 +31,7 @@ INSTRUMENTED = ["ingest", "thalweg", "gateway", "aggregator"]
 COMPILED = [
     "ingest.beats",
     "ingest.express",
+    "ingest.memory",
     "thalweg.instant",
     "thalweg.kernels",
     "thalweg.scan",
