@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from gateway.channels import RAW_MS, TICK_MS, Channel, parse_channel
+from gateway.channels import Channel, parse_channel
 from gateway.joined import Joined
 from gateway.notices import Metrics, MetricsTopic, Part, PartName, StatusTopic
 from gateway.outbox import Outbox
 from gateway.protocol import CHANNELS, Code
 from gateway.replica import Replica
 from gateway.requests import Subscribe
-from gateway.topic import Frame, Now, Topic
-from gateway.topics import BestTopic, BookTopic, TradesTopic
+from gateway.topic import Frame, Now, Position, Topic
+from gateway.topics import BestTopic, BookTopic
+from gateway.trades import TradesTopic
+from gateway.variants import Variant, Variants
 from thalweg.instruments import Instruments
 from thalweg.publication import Publication
 
@@ -33,16 +35,6 @@ class Arrival:
     ts_received: int
 
 
-@dataclass(slots=True)
-class _Followed:
-    """A topic, at which rate it steps, in which of its periods it last did, and who follows it."""
-
-    topic: Topic
-    rate_ms: int
-    stepped: int = -1
-    outboxes: dict[Outbox, None] = field(default_factory=dict)
-
-
 class Hub:
     """Everything between publications that come in and frames that go out."""
 
@@ -53,9 +45,7 @@ class Hub:
         self.parts: dict[PartName, Part] = {REDIS: Part(), AGGREGATOR: Part()}
         self.metrics = Metrics([])
         self.arrivals: list[Arrival] = []
-        self._followed: dict[tuple[str, int, int], _Followed] = {}
-        self._keys: dict[Topic, tuple[str, int, int]] = {}
-        self._raw: dict[Topic, _Followed] = {}
+        self._variants = Variants()
         self._heard: dict[str, tuple[int, str]] = {}
         self._judge(Now(0, 0))
 
@@ -109,8 +99,8 @@ class Hub:
                 trouble = f"{AGGREGATOR}: {complaints[name]}"
             replica.trust(trouble or ("nothing published for over 3 s" if quiet else None), now.wall)
 
-    def subscribe(self, outbox: Outbox, request: Subscribe, now: Now) -> dict[str, Code]:
-        """Let a client follow channels; give those it may not."""
+    def subscribe(self, outbox: Outbox, request: Subscribe, node: str, now: Now) -> dict[str, Code]:
+        """Let a client of this node follow channels; give those it may not."""
         errors: dict[str, Code] = {}
         for name in request.names:
             channel = parse_channel(name, self.instruments)
@@ -121,24 +111,33 @@ class Hub:
             elif len(outbox.subscriptions) >= CHANNELS:
                 errors[name] = Code.LIMIT
             else:
-                topic = self._follow(outbox, channel, request, now)
-                outbox.subscribe(self._keys[topic][0], topic)  # the first client's text for all: a thousand have it
+                variant = Variant.of(channel, request.depth, request.rate_ms)
+                topic = self._variants.follow(outbox, variant, lambda wish: self._topic(wish, now))
+                left = self._place(topic, channel, request, node)
+                if isinstance(left, Code):
+                    self._variants.release(outbox, topic)
+                    errors[name] = left
+                else:
+                    outbox.subscribe(self._variants.name(topic), topic, left)
         return errors
 
-    def _follow(self, outbox: Outbox, channel: Channel, request: Subscribe, now: Now) -> Topic:
-        depth = request.depth if channel.kind in ("book", "cbook") else 0
-        rate_ms = request.rate_ms if channel.instrument else TICK_MS
-        key = (channel.name, depth, rate_ms)
-        followed = self._followed.get(key)
-        if followed is None:
-            followed = self._followed[key] = _Followed(self._topic(channel, depth, now), rate_ms)
-            self._keys[followed.topic] = key
-            if rate_ms == RAW_MS:
-                self._raw[followed.topic] = followed
-        followed.outboxes[outbox] = None
-        return followed.topic
+    @staticmethod
+    def _place(topic: Topic, channel: Channel, request: Subscribe, node: str) -> Position | Code | None:
+        """Give where a client goes on; `None` if it begins anew.
 
-    def _topic(self, channel: Channel, depth: int, now: Now) -> Topic:
+        A book that is not known by its place is sent whole, which is always right. Of trades a client has to be told
+        when what it missed can't even be counted. They are the same at every node; books may be shown otherwise by one
+        that hears less, so their places count only where they were told.
+        """
+        asked = request.resume.get(channel.name)
+        trades = channel.kind == "trades"
+        if asked is None or not (trades or request.node == node):
+            return None
+        left = topic.find(*asked)
+        return Code.UNRECOVERABLE_POSITION if left is None and trades else left
+
+    def _topic(self, variant: Variant, now: Now) -> Topic:
+        channel = variant.channel
         if channel.kind == "status":
             return StatusTopic(self.replicas, self.parts)
         if channel.kind == "metrics":
@@ -148,44 +147,31 @@ class Hub:
             return BestTopic(channel, replica, now)
         if channel.kind == "trades":
             return TradesTopic(channel, replica)
-        return BookTopic(channel, replica, depth, now)
+        return BookTopic(channel, replica, variant.depth, now)
 
     def unsubscribe(self, outbox: Outbox, names: Iterable[str]) -> dict[str, Code]:
         """Let a client no longer follow channels; give those it did not."""
         errors = {}
         for name in names:
             if name in outbox.subscriptions:
-                self._release(outbox, outbox.unsubscribe(name))
+                self._variants.release(outbox, outbox.unsubscribe(name))
             else:
                 errors[name] = Code.NOT_SUBSCRIBED
         return errors
 
-    def _release(self, outbox: Outbox, topic: Topic) -> None:
-        key = self._keys[topic]
-        outboxes = self._followed[key].outboxes
-        del outboxes[outbox]
-        if not outboxes:
-            del self._followed[key], self._keys[topic]
-            self._raw.pop(topic, None)
-
     @property
     def following(self) -> int:
         """How many topics somebody follows."""
-        return len(self._followed)
+        return self._variants.following
 
     @property
     def raw(self) -> bool:
         """Whether anybody waits for every publication."""
-        return bool(self._raw)
+        return self._variants.raw
 
     def deliver(self, now: Now) -> None:
         """Step the topics that wait for no tick, and write what they have to say to those who follow them."""
-        frames, outboxes = dict[Topic, Frame](), dict[Outbox, None]()
-        for topic, followed in self._raw.items():
-            frame = topic.advance(now)
-            if frame is not None:
-                frames[topic] = frame
-                outboxes |= followed.outboxes
+        frames, outboxes = self._variants.step_raw(now)
         joined = Joined(frames, b"", now)
         for outbox in outboxes:
             outbox.flush(joined)
@@ -193,16 +179,7 @@ class Hub:
     def tick(self, number: int, now: Now) -> Mapping[Topic, Frame]:
         """Step every topic that is due, the raw ones too, and give the frames of those that have something to say."""
         self.listen(now)
-        frames = {}
-        for followed in self._followed.values():
-            period = number * TICK_MS // (followed.rate_ms or TICK_MS)
-            if period == followed.stepped:
-                continue
-            followed.stepped = period
-            frame = followed.topic.advance(now)
-            if frame is not None:
-                frames[followed.topic] = frame
-        return frames
+        return self._variants.step(number, now)
 
     def report(self) -> dict[str, dict[str, int]]:
         """Give the counters of every instrument that was joined."""

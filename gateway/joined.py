@@ -60,7 +60,7 @@ class Joined:
 
     def keyframe(self, topic: Topic, left: Position | None) -> Frame:
         """Give a topic's keyframe; made once for all who come at the same time, or have left at the same place."""
-        place = () if left is None else (left.generation, left.s, left.applied, left.trades)
+        place = () if left is None else (left.generation, left.s, left.applied, left.trades, left.resumed)
         made = self._keyframes.get((topic, place))
         if made is None:
             made = self._keyframes[topic, place] = topic.keyframe(left, self.at)

@@ -60,6 +60,10 @@ class StatusTopic:
         """Give all states."""
         return Frame(self._text(list(self._lines), now), self.position, 0)
 
+    def find(self, epoch: int, seq: int) -> Position | None:
+        """Give nothing: all states are told anyway."""
+        return None
+
     def _text(self, keys: list[tuple[str, str]], now: Now) -> bytes:
         return b"\n".join(encode(self._aged(self._lines[key], now)) for key in keys)
 
@@ -103,6 +107,10 @@ class MetricsTopic:
     def keyframe(self, left: Position | None, now: Now) -> Frame:
         """Give the figures gathered last; nothing before the first."""
         return Frame(self._text, self.position, 0)
+
+    def find(self, epoch: int, seq: int) -> Position | None:
+        """Give nothing: the latest figures are all there is."""
+        return None
 
 
 @dataclass(slots=True)

@@ -6,15 +6,14 @@ drained it gets a keyframe of everything. Nothing is queued for it, so it costs 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.answers import recovered
 from gateway.joined import Joined, Topics
 from gateway.message import Message
 from gateway.protocol import Close
-from gateway.shapes.control import Counts
-from gateway.topic import Frame, Now, Position, Topic
+from gateway.subscription import Subscription
+from gateway.topic import Now, Position, Topic
 
 SOFT_BYTES = 256 * 1024  # of unsent data: more makes a client lagging
 HARD_BYTES = 1024 * 1024  # of unsent data: more ends the connection
@@ -43,52 +42,6 @@ class Wire(Protocol):
         ...
 
 
-@dataclass(slots=True, eq=False)
-class Subscription:
-    """One client's place in a topic; b - a == merged + skipped between the positions `since` and the last sent.
-
-    `left` is where the client stands while `behind`; `None` before its first keyframe. `joined` is the position from
-    which it has followed every frame, `merged` and `skipped` what came before that.
-    """
-
-    name: str
-    topic: Topic
-    since: int = 0
-    merged: int = 0
-    skipped: int = 0
-    joined: Position | None = None
-    left: Position | None = None
-
-    @property
-    def behind(self) -> bool:
-        """Whether it needs a keyframe before any frame."""
-        return self.joined is None
-
-    def leave(self, at: Position) -> None:
-        """Stop following after `at`."""
-        if self.joined is not None:
-            self.merged += at.applied - self.joined.applied
-            self.joined, self.left = None, at
-
-    def follow(self, keyframe: Frame) -> None:
-        """Follow the topic from its position on, which this keyframe has shown."""
-        place = self.topic.position
-        if self.left is None or place.s < self.left.s:
-            self.since, self.merged, self.skipped = place.s, 0, 0
-        else:
-            self.merged += keyframe.n
-            self.skipped += place.s - self.left.s - keyframe.n
-        self.joined, self.left = place, None
-
-    def stats(self) -> Counts:
-        """Give the counters; `from` + `merged` + `skipped` == `to`."""
-        place = self.topic.position
-        to, merged = self.left.s if self.left else self.since, self.merged
-        if self.joined is not None:
-            to, merged = place.s, merged + place.applied - self.joined.applied
-        return {"from": self.since, "to": to, "merged": merged, "skipped": self.skipped}
-
-
 class Outbox:
     """All that is written to one client."""
 
@@ -102,9 +55,9 @@ class Outbox:
         self._lagging_since: int | None = None
         self._skipped_ticks = 0
 
-    def subscribe(self, name: str, topic: Topic) -> None:
-        """Follow a topic, beginning with a keyframe in the next tick."""
-        self.subscriptions[name] = Subscription(name, topic)
+    def subscribe(self, name: str, topic: Topic, left: Position | None = None) -> None:
+        """Follow a topic, beginning in the next tick with a keyframe, or with all since the place it was left at."""
+        self.subscriptions[name] = Subscription(name, topic, left.s if left else 0, left=left)
         self._behind = True
 
     def unsubscribe(self, name: str) -> Topic:
@@ -185,6 +138,8 @@ class Outbox:
         for one in owed:
             if budget <= 0:
                 break
+            if one.left is not None and one.topic.position.is_before(one.left):
+                continue
             frame = joined.keyframe(one.topic, one.left)
             one.follow(frame)
             texts.append(frame.text)

@@ -40,6 +40,7 @@ class Code(IntEnum):
     LIMIT = 106
     BAD_REQUEST = 107
     RATE_LIMITED = 111
+    UNRECOVERABLE_POSITION = 112
     NOT_SUBSCRIBED = 113
 
     @property

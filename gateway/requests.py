@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import orjson
@@ -16,12 +16,17 @@ OPS = ("subscribe", "unsubscribe", "list", "stats", "ping", "auth")
 
 @dataclass(slots=True)
 class Subscribe:
-    """Follow channels; depth and rate are granted ones already."""
+    """Follow channels; depth and rate are granted ones already.
+
+    `resume` are the epochs and sequences that the client has come to, by channel, as told by the gateway `node`.
+    """
 
     id: RequestId
     names: list[str]
     depth: int
     rate_ms: int
+    node: str = ""
+    resume: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -112,7 +117,22 @@ def _of_channels(op: str, identity: RequestId, message: dict[str, Any]) -> Reque
     depth, rate_ms = message.get("depth", DEPTHS[1]), message.get("rate_ms", TICK_MS)
     if not (_is_int(depth) and _is_int(rate_ms) and depth > 0 and rate_ms >= 0):
         return Refused(identity, Code.BAD_REQUEST, "depth and rate_ms must be whole numbers")
-    return Subscribe(identity, names, quantise(depth, DEPTHS), quantise(rate_ms, RATES_MS))
+    node, resume = message.get("node", ""), _positions(message.get("resume", {}))
+    if resume is None or not isinstance(node, str):
+        return Refused(identity, Code.BAD_REQUEST, "resume must be {channel: {epoch, seq}}, and node a text")
+    return Subscribe(identity, names, quantise(depth, DEPTHS), quantise(rate_ms, RATES_MS), node, resume)
+
+
+def _positions(asked: object) -> dict[str, tuple[int, int]] | None:
+    """Give epochs and sequences by channel; `None` if there is anything else in it."""
+    if not isinstance(asked, dict):
+        return None
+    found = {}
+    for name, place in asked.items():
+        if not isinstance(place, dict) or not (_is_int(place.get("epoch")) and _is_int(place.get("seq"))):
+            return None
+        found[name] = place["epoch"], place["seq"]
+    return found
 
 
 def _is_int(value: object) -> bool:

@@ -22,6 +22,7 @@ class Session:
         """Begin with nothing subscribed; `shown` is the token that came with the handshake, if any did."""
         self.outbox = Outbox(wire)
         self._hub, self._guard = hub, guard
+        self._node = ""
         self._known, self._shown = guard.admits(shown), shown
         self._allowance = Allowance(now.monotonic)
         self._opened_ns = now.monotonic
@@ -29,6 +30,7 @@ class Session:
 
     def greet(self, node: str, now: Now) -> None:
         """Send the first message; a wrong token has nothing more to wait for."""
+        self._node = node
         epoch = max(replica.epoch for replica in self._hub.replicas.values())
         self.outbox.tell(hello(node, epoch, not self._known, now.micros))
         if self._shown is not None and not self._known:
@@ -71,7 +73,7 @@ class Session:
         match request:
             case Subscribe():
                 self._subscribed = True
-                errors = self._hub.subscribe(self.outbox, request, now)
+                errors = self._hub.subscribe(self.outbox, request, self._node, now)
                 granted: Granted = {"depth": request.depth, "rate_ms": request.rate_ms}
                 return acknowledgement(request.id, request.names, errors, granted)
             case Unsubscribe():

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from gateway.replica import Replica
-from gateway.topic import Frame, Position
+from gateway.ring import Ring
+from gateway.topic import Frame, Now, Position
 
 
 class Steps:
     """Where a topic stands in its replica, and how many publications lie between its frames."""
 
-    def __init__(self, replica: Replica) -> None:
-        """Begin at the replica's newest publication."""
+    def __init__(self, replica: Replica, sure: bool = False) -> None:
+        """Begin at the replica's newest publication; `sure` if what was shown of it depends on nothing else."""
         self.replica = replica
         self.position = _newest(replica)
+        self.ring = Ring(self.position, sure)
         self._trouble = replica.trouble
 
     @property
@@ -30,10 +32,11 @@ class Steps:
         """How many publications the next step merges."""
         return self.replica.applied - self.position.applied
 
-    def take(self, text: bytes = b"") -> Frame:
+    def take(self, now: Now, text: bytes = b"") -> Frame:
         """Step to the replica's newest publication and give the frame of the step."""
         frame = Frame(text, self.position, self.merged, self.restarted)
         self.position, self._trouble = _newest(self.replica), self.replica.trouble
+        self.ring.add(frame, self.position, now.monotonic)
         return frame
 
 

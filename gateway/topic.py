@@ -25,7 +25,7 @@ class Position:
 
     `s` is the out sequence shown last, in `epoch`; `applied` and `trades` are how many publications and trades the
     replica had, so that all topics of one instrument count alike. A new `generation` means that `s` does not continue:
-    every subscriber needs a keyframe.
+    every subscriber needs a keyframe. `resumed` is where a client that comes back was when it left.
     """
 
     s: int = 0
@@ -33,6 +33,11 @@ class Position:
     trades: int = 0
     generation: int = 0
     epoch: int = 0
+    resumed: bool = False
+
+    def is_before(self, other: Position) -> bool:
+        """Whether this place is behind another one in the same count, or nothing is known here yet and is there."""
+        return (self.generation == other.generation and self.s < other.s) or (not self.epoch and bool(other.epoch))
 
 
 @dataclass(slots=True)
@@ -62,5 +67,9 @@ class Topic(Protocol):
         ...
 
     def keyframe(self, left: Position | None, now: Now) -> Frame:
-        """Give the whole at `position` to one who joins, or who left the topic at `left`."""
+        """Give the whole at `position` to one who joins, or who left the topic at `left`; or all since, if resumed."""
+        ...
+
+    def find(self, epoch: int, seq: int) -> Position | None:
+        """Give the place that a client says it was at; `None` where that can't be trusted."""
         ...

@@ -1,23 +1,32 @@
-"""The topics of market data: a venue's book, the consolidated ladder, the best prices and the trades.
+"""The topics of prices: a venue's book, the consolidated ladder, and the best of all; `trades.py` has the trades.
 
 Each keeps what its subscribers have, so that a frame is the difference to what the replica says now.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.channels import Channel
-from gateway.levels import Shown, changed_levels, level_texts, top_checksum
+from gateway.levels import LevelText, Shown, changed_levels, level_texts, top_checksum
 from gateway.replica import Replica
 from gateway.shapes import encode
-from gateway.shapes.market import Best, BestText, Delta, QuoteText, Snap, Standing, Trades
+from gateway.shapes.market import Best, BestText, Delta, QuoteText, Snap, Standing
 from gateway.steps import Steps
 from gateway.topic import Frame, Now, Position
-from gateway.wording import best_text, flags_text, ladder_state, quote_text, stamps_text, trade_text, venue_text
+from gateway.wording import best_text, flags_text, ladder_state, quote_text, stamps_text, venue_text
 
 REFRESH_NS = 1_000_000_000  # a checksum at least this often, and ages while nothing else changes
-CATCH_UP_TRADES = 200  # newest trades that one who fell behind still gets
+
+
+def resumed(missed: Sequence[bytes], crc: int) -> bytes:
+    """Give messages again, the first marked as what follows a resume, the last with a checksum."""
+    texts = [*missed]
+    texts[0] = texts[0][:-1] + b',"resumed":true}'
+    if b'"crc":' not in texts[-1]:
+        texts[-1] = texts[-1][:-1] + b',"crc":%d}' % crc
+    return b"\n".join(texts)
 
 
 @dataclass(slots=True)
@@ -72,7 +81,7 @@ class BookTopic:
         steps = self._steps
         if steps.restarted:
             self._shown = self._look(now)
-            return steps.take()
+            return steps.take(now)
         if not steps.behind:
             return None
         old, new = self._shown, self._look(now)
@@ -81,12 +90,22 @@ class BookTopic:
         told = bids or asks or old.extras["st"] != new.extras["st"] or old.extras["fl"] != new.extras["fl"]
         if not told and now.monotonic - self._ts_sent < REFRESH_NS:
             return None
+        message = self._delta(new, bids, asks, steps.replica.seq, steps.merged)
+        if steps.replica.epoch != steps.position.epoch:
+            message["e"] = steps.replica.epoch
+        if now.monotonic - self._ts_checked >= REFRESH_NS:
+            message["crc"] = top_checksum(new.bids, new.asks, self._scale)
+            self._ts_checked = now.monotonic
+        self._shown, self._ts_sent = new, now.monotonic
+        return steps.take(now, encode(message))
+
+    def _delta(self, new: Look, bids: list[LevelText], asks: list[LevelText], s: int, merged: int = 0) -> Delta:
         message: Delta = {
             "t": "d",
             "ch": self._channel.name,
-            "s": steps.replica.seq,
-            "p": steps.position.s,
-            "n": steps.merged,
+            "s": s,
+            "p": self.position.s,
+            "n": merged,
             "b": bids,
             "a": asks,
             "ts": new.extras["ts"],
@@ -95,16 +114,14 @@ class BookTopic:
         }
         if "v" in new.extras and "q" in new.extras:
             message["v"], message["q"] = new.extras["v"], new.extras["q"]
-        if steps.replica.epoch != steps.position.epoch:
-            message["e"] = steps.replica.epoch
-        if now.monotonic - self._ts_checked >= REFRESH_NS:
-            message["crc"] = top_checksum(new.bids, new.asks, self._scale)
-            self._ts_checked = now.monotonic
-        self._shown, self._ts_sent = new, now.monotonic
-        return steps.take(encode(message))
+        return message
 
     def keyframe(self, left: Position | None, now: Now) -> Frame:
-        """Give the whole book as subscribers have it."""
+        """Give the whole book as subscribers have it; to one who resumes, where that can be, only what came since."""
+        missed = self._steps.ring.since(left) if left is not None and left.resumed else None
+        if left is not None and missed is not None:
+            texts = resumed(missed or [self._unchanged()], self._crc())
+            return Frame(texts, left, self.position.applied - left.applied)
         shown, place = self._shown, self.position
         message: Snap = {
             "t": "snap",
@@ -113,10 +130,21 @@ class BookTopic:
             "s": place.s,
             "b": level_texts(shown.bids, self._scale),
             "a": level_texts(shown.asks, self._scale),
-            "crc": top_checksum(shown.bids, shown.asks, self._scale),
+            "crc": self._crc(),
             **shown.extras,
         }
         return Frame(encode(message), place, 0)
+
+    def _crc(self) -> int:
+        return top_checksum(self._shown.bids, self._shown.asks, self._scale)
+
+    def _unchanged(self) -> bytes:
+        """Give a delta to the same book, for one who has missed nothing but its state."""
+        return encode(self._delta(self._shown, [], [], self.position.s))
+
+    def find(self, epoch: int, seq: int) -> Position | None:
+        """Give the place that a client says it was at; `None` where that can't be trusted."""
+        return self._steps.ring.find(epoch, seq)
 
 
 class BestTopic:
@@ -156,17 +184,22 @@ class BestTopic:
         self._shown, self._ts_sent = new, now.monotonic
         self._age(now)
         before = steps.position
-        frame = steps.take()
-        frame.text = self._text(before.s, frame.n)
+        frame = steps.take(now)
+        frame.text = encode(self._message(before.s, frame.n))
         return frame
 
     def keyframe(self, left: Position | None, now: Now) -> Frame:
         """Give the best prices as subscribers have them."""
-        return Frame(self._text(self.position.s, 0), self.position, 0)
+        place = self.position
+        if left is None or not left.resumed or left.generation != place.generation:
+            return Frame(encode(self._message(place.s, 0)), place, 0)
+        message = self._message(left.s, merged := place.applied - left.applied)
+        message["resumed"] = True
+        return Frame(encode(message), left, merged)
 
-    def _text(self, before: int, merged: int) -> bytes:
+    def _message(self, before: int, merged: int) -> Best:
         venues, quote = self._shown
-        message: Best = {
+        return {
             "t": "bbo",
             "ch": self._channel.name,
             "e": self.position.epoch,
@@ -176,62 +209,7 @@ class BestTopic:
             "v": {venue: {**shown, "age_ms": self._ages[venue]} for venue, shown in venues.items()},
             "q": quote,
         }
-        return encode(message)
 
-
-class TradesTopic:
-    """Every trade of all venues, in order; nothing is said in a tick without one."""
-
-    def __init__(self, channel: Channel, replica: Replica) -> None:
-        """Begin with the next trade."""
-        self._channel = channel
-        self._steps = Steps(replica)
-
-    @property
-    def position(self) -> Position:
-        """How far the frames have come."""
-        return self._steps.position
-
-    def advance(self, now: Now) -> Frame | None:
-        """Give the trades since the last frame."""
-        steps = self._steps
-        if steps.restarted:
-            return steps.take()
-        before = self.position
-        if steps.replica.traded == before.trades:
-            return None
-        frame = steps.take()
-        frame.text = encode(self._message(before, frame.n))
-        return frame
-
-    def keyframe(self, left: Position | None, now: Now) -> Frame:
-        """Give the newest trades to one who fell behind, and to one who joins none but where it stands.
-
-        What a restarted replica never saw can't be counted as trades; it is told as `gap`, in publications.
-        """
-        place = self.position
-        if left is None:
-            return Frame(encode(self._message(place, 0)), place, 0)
-        same = left.generation == place.generation
-        frame = Frame(b"", left, place.applied - left.applied if same else 0)
-        message = self._message(left, frame.n, CATCH_UP_TRADES)
-        if not same and left.s:
-            message["gap"] = max(place.s - left.s, 0)
-        frame.text = encode(message)
-        return frame
-
-    def _message(self, left: Position, merged: int, most: int | None = None) -> Trades:
-        """Give the trades since `left`, at most so many, and how many are left out."""
-        replica, place = self._steps.replica, self.position
-        first = left.trades if most is None else max(left.trades, place.trades - most)
-        rows = [trade_text(trade, replica.scale) for trade in replica.recent(first, place.trades)]
-        return {
-            "t": "trades",
-            "ch": self._channel.name,
-            "e": place.epoch,
-            "s": place.s,
-            "p": left.s,
-            "n": merged,
-            "x": rows,
-            "drop": place.trades - left.trades - len(rows),
-        }
+    def find(self, epoch: int, seq: int) -> Position | None:
+        """Give the place that a client says it was at; `None` where that can't be trusted."""
+        return self._steps.ring.find(epoch, seq)

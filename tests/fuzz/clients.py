@@ -113,6 +113,8 @@ def _requests() -> list[bytes]:
     names = list(NAMES)
     asks = [{"op": op, "id": number} for op in ("list", "stats", "ping", "auth") for number in (1, "x")]
     subscriptions = [{"op": "subscribe", "id": 1, "ch": names, "depth": 12, "rate_ms": 250}]
+    places = {name: {"epoch": 1, "seq": 2} for name in names[2:]}
+    subscriptions.append({"op": "subscribe", "id": 2, "ch": names, "node": "n", "resume": places})
     more = [{"op": "unsubscribe", "id": "a", "ch": names[:2]}, {"op": "ping", "id": 1, "c": 7}, {"op": "x", "id": 5}]
     return [orjson.dumps(one) for one in (*subscriptions, *asks, *more)]
 

@@ -6,7 +6,8 @@ from gateway.channels import Channel
 from gateway.hub import Hub
 from gateway.joined import Joined
 from gateway.topic import Frame, Now, Position, Topic
-from gateway.topics import BookTopic, TradesTopic
+from gateway.topics import BookTopic
+from gateway.trades import TradesTopic
 from tests.gateway.publications import Maker, instruments
 from tests.gateway.test_topics import BOOK, LADDER
 

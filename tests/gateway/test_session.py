@@ -9,7 +9,7 @@ from gateway.bearer import OPEN, Guard
 from gateway.channels import Channel
 from gateway.protocol import CHANNELS, FIRST_SUBSCRIBE_NS, Close
 from gateway.session import Session
-from gateway.topics import TradesTopic
+from gateway.trades import TradesTopic
 from tests.gateway.client import Message, RecordingWire
 from tests.gateway.test_topics import BOOK, LADDER, Scene
 
