@@ -7,6 +7,7 @@ import { axis, middleRow } from "./axis.js";
 import { fractionDigits, padBlanks, padZeros, toText, toUnits } from "./decimals.js";
 import { element, setData, setSpan, setText, within } from "./dom.js";
 import { fittingMultiple, stepUnits } from "./grouping.js";
+import { bestOf, countedBooks } from "./middle.js";
 import { age, checkWords, glyph, stateWords } from "./words.js";
 
 const DEFAULT_DECIMALS = 8;
@@ -48,7 +49,7 @@ export class AxisLadders {
     const found = scale && this.#axis(count, scale);
     if (!found) return;
     const best = this.columns.map(({ venue }) => this.#bestRows(venue, scale));
-    const { bid, ask } = this.focus.quote;
+    const { bid, ask } = this.best;
     const [high, low] = [toUnits(bid, scale.price), toUnits(ask, scale.price)];
     found.rows.forEach((row, index) => this.#renderRow(this.rows[index], row, best, { scale, high, low }));
   }
@@ -69,7 +70,7 @@ export class AxisLadders {
     const isOff = this.view.off.has(venue);
     const state = refusal ? "refused" : isOff ? "off" : cell.state;
     setData(head, "state", state);
-    setText(mark, [`${glyph(cell.state)} ${cell.state}`, ...cell.flags].join(", "));
+    setText(mark, cell.state === "live" && cell.flags.length === 0 ? glyph("live") : [`${glyph(cell.state)} ${cell.state}`, ...cell.flags].join(", "));
     const ageMs = this.market.age(cell, nowMs);
     setText(aged, ageMs === null ? "" : age(ageMs));
     setText(foot, checkWords(this.market.checks.get(venue)));
@@ -99,8 +100,9 @@ export class AxisLadders {
 
   /** The step in force, or null while there is no middle to put the axis around. */
   #scale(count) {
-    const { quote, instrument } = this.focus;
-    if (!quote?.bid || !quote.ask) return null;
+    const { instrument } = this.focus;
+    this.best = bestOf([...countedBooks(this).values()]);
+    if (!this.best) return null;
     const known = this.market.instrument(instrument) ?? {};
     const [price, size] = [known.price_decimals ?? DEFAULT_DECIMALS, known.size_decimals ?? DEFAULT_DECIMALS];
     const step = (multiple) => stepUnits(multiple, this.market.places.get(instrument) ?? 0, price);
@@ -119,8 +121,8 @@ export class AxisLadders {
   }
 
   #fit(count, step, price) {
-    const { quote, books, venues } = this.focus;
-    const twiceMid = toUnits(quote.bid, price) + toUnits(quote.ask, price);
+    const { books, venues } = this.focus;
+    const twiceMid = toUnits(this.best.bid, price) + toUnits(this.best.ask, price);
     const distance = (level) => {
       const span = 2n * toUnits(level.price, price) - twiceMid;
       return (span < 0n ? -span : span) / 2n;
@@ -133,8 +135,8 @@ export class AxisLadders {
   }
 
   #axis(count, scale) {
-    const { quote, books, venues } = this.focus;
-    const middle = middleRow(quote.bid, quote.ask, scale);
+    const { books, venues } = this.focus;
+    const middle = middleRow(this.best.bid, this.best.ask, scale);
     const key = `${scale.step} ${this.view.recentred}`;
     const wandered = this.centre === null || this.key !== key ? count : Number((middle - this.centre) / scale.step);
     if (Math.abs(wandered) > count * WANDER && !(this.view.isLocked && this.key === key)) this.centre = middle;

@@ -4,6 +4,7 @@ import { toText, toUnits } from "./decimals.js";
 
 /** The nearest distance an axis begins at, in bps; what is nearer stands at the middle line. */
 export const NEAREST_BPS = 0.1;
+const ENDS = [1, 1.5, 2, 3, 5, 7, 10]; // where an axis may end, and their powers of ten
 const DECADE_MARKS = [1, 2, 5];
 
 /**
@@ -61,11 +62,11 @@ export function marks({ nearest, furthest }) {
   return found.filter((bps) => bps >= nearest && bps <= furthest);
 }
 
-/** The least round number (1, 2 or 5 times a power of ten) that is not less. */
-export function roundUp(value) {
+/** The least round number that is not less: one of these times a power of ten. */
+export function roundUp(value, steps = [1, 2, 5, 10]) {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  return Number(([1, 2, 5, 10].find((step) => step * power >= value * (1 - 1e-12)) * power).toPrecision(1));
+  return Number((steps.find((step) => step * power >= value * (1 - 1e-12)) * power).toPrecision(2));
 }
 
 /**
@@ -75,7 +76,7 @@ export function roundUp(value) {
  */
 export function spanOf(sides, before) {
   const held = sides.filter((bps) => bps.length);
-  const furthest = roundUp(Math.max(1, ...held.map((bps) => bps[bps.length - 1])));
+  const furthest = roundUp(Math.max(1, ...held.map((bps) => bps[bps.length - 1])), ENDS);
   const nearest = Math.max(NEAREST_BPS, roundUp(Math.min(furthest / 10, ...held.map((bps) => bps[0])) / 2.5));
   return {
     furthest: furthest > before.furthest || furthest < before.furthest / 2 ? furthest : before.furthest,

@@ -4,6 +4,7 @@ import { Surface } from "./canvas.js";
 import { padBlanks, toUnits, fractionDigits } from "./decimals.js";
 import { distanceAt, marks, position, reading, roundUp, spanOf, steps } from "./depth.js";
 import { element, setData, setText, within } from "./dom.js";
+import { bestOf, countedBooks } from "./middle.js";
 import { stackSteps } from "./stacking.js";
 
 const TABLE_MS = 1_000; // those who hear the table need no more
@@ -15,6 +16,7 @@ const FILL = 0.16; // of the overlay's areas
 const STACKED_FILL = 0.62;
 const MIDDLE_PX = 62; // around the middle's own words
 const MARK_GAP_PX = 34; // between two words of the axis
+const HEIGHTS = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10]; // what the chart may be high, and its powers of ten
 const DEFAULT_BPS = 10;
 const DEFAULT_DECIMALS = 8;
 const SIDES = ["bids", "asks"];
@@ -50,10 +52,9 @@ export class DepthChart {
     const stacked = this.view.chart === "stacked";
     setText(this.mode, stacked ? "stacked" : "overlay");
     this.mode.ariaPressed = String(stacked);
-    const { quote, instrument } = this.focus;
-    const known = this.market.instrument(instrument) ?? {};
+    const known = this.market.instrument(this.focus.instrument) ?? {};
     this.decimals = { price: known.price_decimals ?? DEFAULT_DECIMALS, size: known.size_decimals ?? DEFAULT_DECIMALS };
-    this.books = quote?.bid && quote.ask ? this.#steps(quote) : new Map();
+    this.books = this.#steps();
     this.#draw(stacked);
     this.#read();
     if (nowMs - this.tabledMs >= TABLE_MS) this.#tabulate(nowMs);
@@ -65,14 +66,13 @@ export class DepthChart {
   }
 
   /** Only live books count, as in the ladder; and not those that are switched off. */
-  #steps(quote) {
-    const twiceMid = toUnits(quote.bid, this.decimals.price) + toUnits(quote.ask, this.decimals.price);
-    const books = new Map();
-    for (const [venue, book] of this.focus.books) {
-      if (this.view.off.has(venue) || this.market.cell(this.focus.instrument, venue)?.state !== "live") continue;
-      books.set(venue, Object.fromEntries(SIDES.map((side) => [side, steps(book[side], side, twiceMid, this.decimals)])));
-    }
-    return books;
+  #steps() {
+    const counted = countedBooks(this);
+    const best = bestOf([...counted.values()]);
+    if (!best) return new Map();
+    const twiceMid = toUnits(best.bid, this.decimals.price) + toUnits(best.ask, this.decimals.price);
+    const both = (book) => Object.fromEntries(SIDES.map((side) => [side, steps(book[side], side, twiceMid, this.decimals)]));
+    return new Map([...counted].map(([venue, book]) => [venue, both(book)]));
   }
 
   #draw(stacked) {
@@ -82,7 +82,7 @@ export class DepthChart {
     this.span = spanOf(all, this.span);
     const layers = [...this.books].map(([venue, book]) => ({ venue, ...book }));
     const shown = stacked ? stackSteps(layers, 10 ** -this.decimals.size) : layers.map((layer) => plain(layer, 10 ** -this.decimals.size));
-    const most = roundUp(Math.max(0, ...shown.flatMap((layer) => SIDES.map((side) => layer[side].top.at(-1) ?? 0))));
+    const most = roundUp(Math.max(0, ...shown.flatMap((layer) => SIDES.map((side) => layer[side].top.at(-1) ?? 0))), HEIGHTS);
     if (most > this.most || most < this.most / 2) this.most = most;
     this.#grid(area);
     for (const layer of stacked ? shown.reverse() : shown) for (const side of SIDES) this.#area(area, layer, side, stacked);

@@ -14,6 +14,13 @@ export function within(parent, ...children) {
   return parent;
 }
 
+/** An element of a drawing, with its attributes. */
+export function drawn(tag, attributes) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  return node;
+}
+
 /** Show this text, if another is shown; the text node there is reused, so that nothing is left to collect. */
 export function setText(node, text) {
   const only = node.firstChild;

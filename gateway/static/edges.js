@@ -11,7 +11,7 @@ import { clock, duration } from "./words.js";
 const DEFAULT_DECIMALS = 8;
 const LISTED = 8; // episodes shown; the export has all
 const DURATIONS_US = [500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000];
-const CAVEATS_MS = 500; // edges are looked for this often: shorter ones are not seen, and that is said
+const LOOK_MS = 500; // edges are looked for this often: shorter ones are not seen, and that is said
 
 export class EdgesPanel {
   /**
@@ -50,7 +50,7 @@ export class EdgesPanel {
     const unset = venues.filter((venue) => (this.market.fees.get(venue) ?? null) === null);
     const fees = unset.length ? `Gross where a fee is not set (${unset.join(", ")}). ` : "Net of both taker fees. ";
     setText(this.notes, `${fees}All in ${quote}${others.length ? `; ${others.join(", ")} is another currency and never crossed with it` : ""}.`);
-    if (nowMs - this.lookedMs >= CAVEATS_MS) this.#look(nowMs);
+    if (nowMs - this.lookedMs >= LOOK_MS) this.#look(nowMs);
   }
 
   #venueHead(venue, scope) {
@@ -147,14 +147,15 @@ export class EdgesPanel {
       if (!one) return;
       const isOpen = this.episodes.open.has(`${one.instrument} ${one.buy} ${one.sell}`) && index < this.episodes.open.size;
       setData(row, "open", isOpen ? "yes" : "");
-      const lasted = isOpen ? "now" : duration(Math.max(one.endUs - one.startUs, 0));
+      const lasted = isOpen ? "now" : one.endUs > one.startUs ? duration(one.endUs - one.startUs) : "< 0.5 s";
       const texts = [clock(one.startUs), one.instrument, `${one.buy} → ${one.sell}`, signed(one.edge), one.size, lasted];
       texts.forEach((text, at) => setText(row.cells[at], text));
     });
     const { ended, open } = this.episodes;
     const counts = histogram(ended, DURATIONS_US);
-    const spread = counts.map((count, at) => `${at < DURATIONS_US.length ? `≤${DURATIONS_US[at] / 1e6}` : ">10"} s: ${count}`).join("  ");
-    setText(this.told, ended.length + open.size ? `${open.size} open, ${ended.length} ended while this was shown · lasted ${spread}` : "none seen while this was shown; looked for twice a second");
+    const named = counts.map((count, at) => (count ? `${count} ${at < DURATIONS_US.length ? `≤ ${DURATIONS_US[at] / 1e6}` : "> 10"} s` : "")).filter(Boolean);
+    const lasted = named.length ? `: ${named.join(", ")}` : "";
+    setText(this.told, ended.length + open.size ? `${open.size} open, ${ended.length} ended while this was shown${lasted}. Looked for twice a second.` : "None while this was shown; looked for twice a second.");
     this.save.disabled = ended.length + open.size === 0;
   }
 }

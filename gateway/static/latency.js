@@ -6,13 +6,25 @@ import { duration } from "./words.js";
 const PERCENTILES = ["p50", "p95", "p99", "max"];
 const PATH = ["decode", "append", "stream", "apply", "merge", "publish", "pubsub", "fanout"];
 const BY_DESIGN = "hold";
-const SHORTEST_US = 1; // left end of the logarithmic bar
-const DECADES = 7; // 1 µs to 10 s
+const WAY = ["decode", "append", "stream", "apply", "merge", "publish", "pubsub", BY_DESIGN, "fanout", "browser", "paint"];
+const LEAST = 0.004; // of the scale: a hop of microseconds is still seen
+const ROOM = 1.35; // of the way's length: so that whiskers of late hops have room
 
-/** Where a duration stands on the logarithmic bar, 0..1. */
-export function position(us) {
-  if (!(us > SHORTEST_US)) return 0;
-  return Math.min(1, Math.log10(us / SHORTEST_US) / DECADES);
+/**
+ * The waterfall: where each hop of the way begins and ends when all take their median, and how far its 99th percentile goes.
+ * @param {Map<string, {p50: number, p99: number}>} summaries by hop; those without a sample are absent
+ * @returns {Map<string, {from: number, to: number, whisker: number}>} in 0..1 of the scale, in the order of the way
+ */
+export function waterfall(summaries) {
+  const held = WAY.filter((hop) => summaries.has(hop));
+  const scale = ROOM * held.reduce((sum, hop) => sum + summaries.get(hop).p50, 0);
+  let at = 0;
+  return new Map(held.map((hop) => {
+    const { p50, p99 } = summaries.get(hop);
+    const from = at;
+    at += p50;
+    return [hop, { from: from / scale, to: at / scale, whisker: Math.min(1, (from + p99) / scale) }];
+  }));
 }
 
 /**
@@ -44,9 +56,11 @@ function serviceName(by) {
   return by.slice(by.indexOf(":") + 1);
 }
 
-/** The whole way first, then hop by hop. */
-function rank([hop]) {
-  return hop === "total" ? 0 : hop === "engine" ? 1 : 2;
+/** The whole way first, then hop by hop in its order, then the rest. */
+function rank(hop) {
+  if (hop === "total") return -2;
+  if (hop === "engine") return -1;
+  return WAY.includes(hop) ? WAY.indexOf(hop) : WAY.length;
 }
 
 export class LatencyPanel {
@@ -75,9 +89,12 @@ export class LatencyPanel {
   /** Show the gateway's hops and then the page's own. */
   render(pageHops) {
     const [here, gateway] = [this.table.tBodies[1], this.table.tBodies[0]];
-    for (const [, lines] of [...this.hops].sort((one, other) => rank(one) - rank(other))) this.#renderHop(lines, gateway);
+    this.shown = new Map();
+    for (const lines of this.hops.values()) this.#renderHop(lines, gateway);
     for (const line of pageHops) this.#renderHop([line], here);
+    this.#order(gateway);
     this.#renderPath();
+    this.#renderWaterfall();
   }
 
   #renderHop(lines, body) {
@@ -91,18 +108,18 @@ export class LatencyPanel {
     const slowest = lines.length > 1 && !this.by.value ? `slowest of ${lines.length}: ` : "";
     const samples = summary ? `· ${slowest}${serviceName(summary.by)}, last ${Math.round(summary.window_s)} s, n ${summary.count.toLocaleString("en")} since start` : "· no sample";
     setText(row.samples, samples);
-    setSpan(row.bar, summary ? position(summary.p50) : 0, summary ? position(summary.p99) : 0);
+    if (summary) this.shown.set(hop.hop, summary);
   }
 
   #build(hop, body) {
-    const row = { name: element("span", "hop", hop), what: element("span", "what"), samples: element("span", "samples"), bar: element("i", "range") };
+    const row = { name: element("span", "hop", hop), what: element("span", "what"), samples: element("span", "samples"), bar: element("i", "range"), whisker: element("i", "whisker") };
     const title = element("th");
     title.scope = "row";
     const step = PATH.indexOf(hop);
     const swatch = element("i", step < 0 ? "swatch" : `swatch step-${step}`);
     within(title, swatch, row.name);
     const numbers = PERCENTILES.map((name) => (row[name] = element("td", name)));
-    const track = within(element("div", "track"), row.bar);
+    const track = within(element("div", "track"), row.whisker, row.bar);
     const told = within(element("td", "told"), within(element("p"), row.what, " ", row.samples), track);
     told.colSpan = PERCENTILES.length + 1;
     row.node = within(element("tr", "numbers"), title, ...numbers);
@@ -110,6 +127,27 @@ export class LatencyPanel {
     body.append(row.node, row.second);
     this.rows.set(hop, row);
     return row;
+  }
+
+  /** Hops may become known in any order; rows are moved only when one stands wrong. */
+  #order(body) {
+    const known = [...this.rows].filter(([, row]) => row.node.parentElement === body);
+    const sorted = [...known].sort(([one], [other]) => rank(one) - rank(other));
+    if (known.every((entry, index) => entry === sorted[index])) return;
+    for (const [hop, row] of sorted) {
+      body.append(row.node, row.second);
+      this.rows.delete(hop);
+      this.rows.set(hop, row);
+    }
+  }
+
+  #renderWaterfall() {
+    const places = waterfall(this.shown);
+    for (const [hop, row] of this.rows) {
+      const { from = 0, to = 0, whisker = 0 } = places.get(hop) ?? {};
+      setSpan(row.bar, from, Math.max(to, from && from + LEAST));
+      setSpan(row.whisker, to, whisker);
+    }
   }
 
   /** Means add up along the path, percentiles do not: so the bar is made of means. */

@@ -4,6 +4,7 @@
  */
 
 import { fractionDigits } from "./decimals.js";
+import { History } from "./history.js";
 
 const UNKNOWN = { state: "connecting", flags: [], ageMs: null, heardMs: 0, since: 0, why: "" };
 
@@ -22,6 +23,7 @@ export class Market {
     this.places = new Map();
     this.checks = new Map();
     this.fees = new Map();
+    this.histories = new Map();
   }
 
   /** @param {Array<{name: string, venues: string[]}>} instruments as REST gives them */
@@ -62,7 +64,15 @@ export class Market {
       cell.askSize = best.ask_size ?? null;
       this.#widen(instrument, cell.bid, cell.ask);
     }
-    if (message.q) this.quotes.set(instrument, message.q);
+    if (!message.q) return;
+    this.quotes.set(instrument, message.q);
+    if (message.q.mid) this.history(instrument).take(Number(message.q.mid), nowMs);
+  }
+
+  /** The last minute of an instrument's middle. */
+  history(instrument) {
+    if (!this.histories.has(instrument)) this.histories.set(instrument, new History());
+    return this.histories.get(instrument);
   }
 
   /** Take a `status` message, of one book or of a part of the system. */

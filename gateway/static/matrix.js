@@ -1,11 +1,17 @@
 /** The market matrix: every book, instruments down and venues across; arrows move, Enter focuses. */
 
 import { basisPoints, padZeros } from "./decimals.js";
-import { element, setData, setText, within } from "./dom.js";
+import { drawn, element, setData, setSpan, setText, within } from "./dom.js";
+import { polyline } from "./history.js";
+import { ORDERS, sortedNames } from "./sorting.js";
 import { age, glyph, shortFlags, stateWords } from "./words.js";
 
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 const LONG = 9; // characters of a price from which a cell needs a smaller face
+const LINE = { width: 64, height: 14 }; // of a minute's middle
+const LINE_MS = 1_000;
+const SORT_MS = 2_000; // rows that jump more often can't be read
+const OLD_MS = 5_000; // an age bar is full
 const PARTS = ["bid", "ask", "spread", "mark", "age"];
 
 export class Matrix {
@@ -14,10 +20,15 @@ export class Matrix {
    * @param {HTMLElement} detail where the cell under the pointer or focus is told in full
    * @param {Market} market
    * @param {function(string): void} onFocus called with the chosen instrument
+   * @param {HTMLButtonElement} sort goes on to the next order
    */
-  constructor(table, detail, market, onFocus) {
-    Object.assign(this, { table, detail, market, onFocus });
+  constructor(table, detail, market, onFocus, sort) {
+    Object.assign(this, { table, detail, market, onFocus, sort });
     this.rows = [];
+    this.order = ORDERS[0];
+    this.linedMs = -Infinity;
+    this.sortedMs = -Infinity;
+    sort.addEventListener("click", () => this.#nextOrder());
     this.asked = null;
     this.#build();
     table.addEventListener("click", (event) => this.#choose(event.target));
@@ -29,12 +40,15 @@ export class Matrix {
 
   /** Show what the market knows now. */
   render(nowMs, focused) {
+    if (nowMs - this.sortedMs >= SORT_MS) this.#sort(nowMs);
+    this.isLining = nowMs - this.linedMs >= LINE_MS;
+    if (this.isLining) this.linedMs = nowMs;
     for (const row of this.rows) this.#renderRow(row, nowMs, row.name === focused);
     this.#tell(nowMs);
   }
 
   #build() {
-    const head = within(element("tr"), column("Instrument"), ...this.market.venues.map(column), column("All, bps"));
+    const head = within(element("tr"), column("Instrument"), ...this.market.venues.map(column), column("60 s"), column("Cross, bps"));
     this.table.tHead.replaceChildren(head);
     this.rows = this.market.instruments.map(({ name }) => this.#buildRow(name));
     this.table.tBodies[0].replaceChildren(...this.rows.map((row) => row.node));
@@ -46,8 +60,27 @@ export class Matrix {
     title.scope = "row";
     const cells = this.market.venues.map((venue) => buildCell(name, venue, this.market.cell(name, venue)));
     const all = element("td", "all");
-    const node = within(element("tr"), title, ...cells.map((cell) => cell.node), all);
-    return { name, node, cells, all };
+    const line = drawn("polyline", {});
+    const drawing = within(drawn("svg", { viewBox: `0 0 ${LINE.width} ${LINE.height}`, "aria-hidden": "true" }), line);
+    const node = within(element("tr"), title, ...cells.map((cell) => cell.node), within(element("td", "minute"), drawing), all);
+    return { name, node, cells, all, line };
+  }
+
+  #nextOrder() {
+    this.order = ORDERS[(ORDERS.indexOf(this.order) + 1) % ORDERS.length];
+    setText(this.sort, this.order);
+    this.#sort(performance.now(), true);
+  }
+
+  /** Put the rows into their order; not while one is pointed at or holds the focus. */
+  #sort(nowMs, isAsked = false) {
+    this.sortedMs = nowMs;
+    if (!isAsked && (this.asked || this.table.contains(document.activeElement))) return;
+    const names = sortedNames(this.market.instruments.map(({ name }) => name), this.order, this.market, nowMs);
+    if (names.every((name, index) => this.rows[index].name === name)) return;
+    const byName = new Map(this.rows.map((row) => [row.name, row]));
+    this.rows = names.map((name) => byName.get(name));
+    this.table.tBodies[0].append(...this.rows.map(({ node }) => node));
   }
 
   #renderRow(row, nowMs, isFocused) {
@@ -56,19 +89,22 @@ export class Matrix {
     const longest = Math.max(...row.cells.map(({ parts }) => parts?.ask.textContent.length ?? 0));
     setData(row.node, "long", longest >= LONG ? "yes" : "");
     for (const cell of row.cells) if (cell.parts) this.#renderCell(row.name, cell, best, nowMs);
+    if (this.isLining) row.line.setAttribute("points", polyline(this.market.history(row.name).values, LINE.width, LINE.height));
     const quote = this.market.quotes.get(row.name);
     const spread = quote?.bid && quote.ask ? basisPoints(quote.ask, quote.bid) : "";
     setText(row.all, quote?.crossed ? `✕ ${spread}` : spread);
     setData(row.all, "crossed", quote?.crossed ? "yes" : "");
   }
 
-  #renderCell(name, { node, venue, parts, why }, best, nowMs) {
+  #renderCell(name, { node, venue, parts, why, bar }, best, nowMs) {
     const book = this.market.cell(name, venue);
     const places = this.market.places.get(name);
     setData(node, "state", book.state);
     setData(parts.bid, "best", best.bid.has(venue) ? "yes" : "");
     setData(parts.ask, "best", best.ask.has(venue) ? "yes" : "");
     setText(parts.mark, glyph(book.state));
+    const ageMs = this.market.age(book, nowMs);
+    setSpan(bar, 0, Math.min(1, (ageMs ?? 0) / OLD_MS));
     if (book.state !== "live") {
       setText(why, `${glyph(book.state)} ${book.state}${book.why ? `: ${book.why}` : ""}`);
       return;
@@ -77,7 +113,6 @@ export class Matrix {
     setText(parts.ask, book.ask ? padZeros(book.ask, places) : "–");
     setData(parts.spread, "flags", book.flags.length ? "yes" : "");
     setText(parts.spread, book.flags.length ? shortFlags(book.flags) : book.bid && book.ask ? basisPoints(book.ask, book.bid) : "");
-    const ageMs = this.market.age(book, nowMs);
     setText(parts.age, ageMs === null ? "" : age(ageMs));
   }
 
@@ -147,7 +182,7 @@ function buildCell(name, venue, listed) {
   Object.assign(node.dataset, { name, venue });
   node.tabIndex = -1;
   const parts = Object.fromEntries(PARTS.map((part) => [part, element("span", part)]));
-  const why = element("span", "why");
-  within(node, within(element("div", "quote"), ...Object.values(parts)), why);
-  return { node, venue, parts, why };
+  const [why, bar] = [element("span", "why"), element("i", "aging")];
+  within(node, within(element("div", "quote"), ...Object.values(parts)), why, bar);
+  return { node, venue, parts, why, bar };
 }

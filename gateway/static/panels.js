@@ -20,7 +20,6 @@ const SLOW_MS = 200; // charts are read, not watched: five times a second is ple
 const MIN_ROWS = 5;
 const MAX_ROWS = 40;
 const HEADER_PX = 29; // each venue ladder carries its own
-const AXIS_TAKEN_PX = 50; // its head and foot
 
 const byId = (id) => document.getElementById(id);
 
@@ -34,7 +33,7 @@ export class Panels {
     Object.assign(this, { market, view, page });
     this.tab = "ladder";
     this.drawnMs = new Map();
-    this.matrix = new Matrix(byId("matrix"), byId("market-detail"), market, page.focusOn);
+    this.matrix = new Matrix(byId("matrix"), byId("market-detail"), market, page.focusOn, byId("market-sort"));
     const ladder = { title: byId("ladder-title"), legend: byId("ladder-venues"), body: byId("ladder-body"), detail: byId("ladder-detail"), card: byId("ladder-card") };
     this.ladder = new ConsolidatedPanel(ladder, market, view);
     this.tops = new VenuePanels({ title: byId("books-title"), body: byId("books") }, market, view);
@@ -160,11 +159,12 @@ function rowsThatFit(trim) {
   const style = getComputedStyle(document.documentElement);
   const row = parseInt(style.getPropertyValue("--row"), 10);
   const taken = parseInt(style.getPropertyValue("--ladder-taken"), 10);
+  const axisTaken = parseInt(style.getPropertyValue("--axis-taken"), 10);
   const clamp = (count) => Math.max(MIN_ROWS, Math.min(MAX_ROWS, Math.floor(count) - trim));
   const books = byId("books").clientHeight;
   return {
     ladder: clamp((byId("ladder-body").clientHeight - taken) / row / 2),
     tops: clamp((books - HEADER_PX - taken) / row / 2),
-    axis: Math.max(2 * MIN_ROWS, Math.min(2 * MAX_ROWS, Math.floor((books - AXIS_TAKEN_PX) / row) - 2 * trim)),
+    axis: Math.max(2 * MIN_ROWS, Math.min(2 * MAX_ROWS, Math.floor((books - axisTaken) / row) - 2 * trim)),
   };
 }

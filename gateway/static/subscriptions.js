@@ -27,7 +27,6 @@ export function channels({ instrument, venues, instruments, panels, hidden, smal
   const bookDepth = walked || grouped ? FULL_DEPTH : AXIS_DEPTH;
   for (const name of shown) add(`bbo:*:${name}`, SLOW_MS);
   if (panels.has("ladder")) add(`cbook:${instrument}`, rate, grouped ? FULL_DEPTH : DEPTH);
-  else if (walked) add(`cbook:${instrument}`, SLOW_MS); // for the middle
   if (panels.has("books") || walked) for (const venue of venues) add(`book:${venue}:${instrument}`, rate, bookDepth);
   if (panels.has("trades")) add(`trades:*:${instrument}`, rate);
   if (panels.has("latency")) add("metrics", SLOW_MS);

@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { backoff, isRefusal, requestsBetween } from "../../../gateway/static/connection.js";
 import { crossing } from "../../../gateway/static/consolidated.js";
+import { History, polyline } from "../../../gateway/static/history.js";
+import { waterfall } from "../../../gateway/static/latency.js";
 import { Market } from "../../../gateway/static/market.js";
 import { Samples } from "../../../gateway/static/samples.js";
+import { sortedNames } from "../../../gateway/static/sorting.js";
 import { channels } from "../../../gateway/static/subscriptions.js";
 import { Trades, merged, notional, passes } from "../../../gateway/static/trades.js";
 import { troubles } from "../../../gateway/static/topbar.js";
@@ -97,4 +100,36 @@ test("ages and durations are worded with their units", () => {
   assert.deepEqual([age(240), age(12_400), age(600_000)], ["0.2s", "12s", "10m"]);
   assert.deepEqual([duration(38.2), duration(1240), duration(2.2e6), duration(null)], ["38.2 µs", "1.24 ms", "2.20 s", "–"]);
   assert.equal(shortFlags(["unverified", "crossed"]), "cross+");
+});
+
+test("in the waterfall each hop begins where the one before it ends", () => {
+  const places = waterfall(new Map([["hold", { p50: 60, p99: 90 }], ["decode", { p50: 40, p99: 1e9 }], ["total", { p50: 1e6, p99: 1e6 }]]));
+  assert.deepEqual([...places.keys()], ["decode", "hold"]);
+  const [decode, hold] = [...places.values()];
+  assert.deepEqual([decode.from, decode.whisker], [0, 1]);
+  assert.equal(decode.to, hold.from);
+  assert.ok(Math.abs(hold.to - 100 / 135) < 1e-9 && Math.abs(hold.whisker - 130 / 135) < 1e-9);
+});
+
+test("a minute is sixty values, one a second, and gaps repeat what held", () => {
+  const history = new History();
+  history.take(1, 500);
+  history.take(2, 900);
+  history.take(5, 3_100);
+  assert.deepEqual(history.values, [2, 5, 5, 5]);
+  for (let second = 4; second < 200; second += 1) history.take(second, second * 1_000);
+  assert.deepEqual([history.values.length, history.values[0]], [60, 140]);
+  assert.equal(polyline([1, 3], 59, 10), "58.0,9.0 59.0,1.0");
+});
+
+test("instruments are listed by what the reader asks for", () => {
+  const market = new Market();
+  market.load(["A-USD", "B-USD", "C-USD"].map((name) => ({ name, venues: ["kraken"] })));
+  const quotes = { "A-USD": ["10", "11"], "B-USD": ["12", "11"], "C-USD": ["10", "13"] };
+  for (const [name, [bid, ask]] of Object.entries(quotes)) market.quotes.set(name, { bid, ask, mid: "11" });
+  market.takeState("A-USD", "kraken", { st: "stale", fl: [], age_ms: 5 }, 0);
+  market.takeState("B-USD", "kraken", { st: "live", fl: [], age_ms: 5 }, 0);
+  market.takeState("C-USD", "kraken", { st: "live", fl: [], age_ms: 9 }, 0);
+  const order = (name) => sortedNames(["A-USD", "B-USD", "C-USD"], name, market, 0).map((each) => each[0]).join("");
+  assert.deepEqual(["as listed", "crossed first", "widest first", "stalest first"].map(order), ["ABC", "BAC", "CAB", "ACB"]);
 });
