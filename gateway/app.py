@@ -193,7 +193,7 @@ async def _instruments(request: Request) -> Response:
 
 async def _venues(request: Request) -> Response:
     gateway = _gateway(request)
-    return _json(rest.venues(gateway.hub, await gateway.capabilities()))
+    return _json(rest.venues(gateway.hub, await gateway.capabilities(), gateway.settings.fee_bps))
 
 
 async def _ladder(request: Request) -> Response:

@@ -13,7 +13,9 @@ from gateway.replica import Replica
 from gateway.topic import Now
 from gateway.wording import best_text, flags_text, ladder_state, quote_text, venue_text
 from thalweg.events import State
+from thalweg.fixed import format_fixed
 from thalweg.instruments import Instruments
+from thalweg.settings import FEE_DECIMALS
 
 Answer: TypeAlias = dict[str, Any]
 Capabilities: TypeAlias = Mapping[tuple[str, str], Mapping[str, str]]
@@ -40,12 +42,18 @@ def instruments(known: Instruments) -> Answer:
     }
 
 
-def venues(hub: Hub, capabilities: Capabilities) -> Answer:
-    """Give all venues: what finds a loss in their feeds, to which depth, and how many books are live."""
+def venues(hub: Hub, capabilities: Capabilities, fees: Mapping[str, int]) -> Answer:
+    """Give all venues: what finds a loss in their feeds, to which depth, how many books are live, and the taker fee.
+
+    Args:
+        hub: knows all books.
+        capabilities: what the status hashes say.
+        fees: those that are set, in units of `10 ** -FEE_DECIMALS` basis points; one that is not is null.
+    """
     found: dict[str, Answer] = {}
     for replica in hub.replicas.values():
         for venue in replica.scale.venues:
-            line = found.setdefault(venue, {"name": venue, "books": {"live": 0, "total": 0}})
+            line = found.setdefault(venue, _venue(venue, fees.get(venue)))
             line["books"]["total"] += 1
             line["books"]["live"] += replica.state(venue) is State.LIVE
             fields = capabilities.get((replica.instrument.name, venue))
@@ -53,6 +61,11 @@ def venues(hub: Hub, capabilities: Capabilities) -> Answer:
                 line |= _capability(fields)
     unknown = {"detector": None, "depth": None, "verified_depth": None}
     return {"venues": [unknown | line for line in found.values()]}
+
+
+def _venue(name: str, fee: int | None) -> Answer:
+    fee_bps = None if fee is None else format_fixed(fee, FEE_DECIMALS)
+    return {"name": name, "books": {"live": 0, "total": 0}, "fee_bps": fee_bps}
 
 
 def _capability(fields: Mapping[str, str]) -> Answer:

@@ -19,6 +19,7 @@
 | `THALWEG_CONNECTIONS` | 2000 | clients that the gateway serves at once |
 | `THALWEG_CONNECTIONS_PER_IP` | 20 | of these from one address; behind a proxy all come from the same |
 | `THALWEG_TOKEN`, `THALWEG_TOKEN_FILE` | none | a token that clients of the gateway must show, or a file with it |
+| `THALWEG_FEE_BPS` | none | taker fees in basis points, `kraken=26,binance=10`; a venue without one is shown gross |
 | `THALWEG_REPORT` | none | file for a service's counters when it stops |
 | `THALWEG_LOG` | `text` | `text` or `json` lines on stderr |
 """
@@ -31,10 +32,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from thalweg.errors import SettingsError
+from thalweg.errors import NumberRefused, SettingsError
+from thalweg.fixed import parse_fixed
 from thalweg.instruments import SYMBOL, Instruments, load_instruments
 
 PREFIX = "THALWEG_"
+FEE_DECIMALS = 4  # of a basis point; finer than any venue's schedule
+MOST_FEE_BPS = 1000  # a tenth of the price; more is a slip, such as a percentage with a wrong unit
 TOKEN = re.compile(r"[A-Za-z0-9._~+-]{16,256}")  # all may stand in a header and in the name of a subprotocol
 
 
@@ -54,6 +58,7 @@ class Settings:
     connections: int = 2000
     connections_per_ip: int = 20
     token: str | None = field(default=None, repr=False)
+    fee_bps: Mapping[str, int] = field(default_factory=dict)  # by venue, in units of 10 ** -FEE_DECIMALS bps
     report: Path | None = None
     log: str = "text"
     egress: str = "local"
@@ -74,8 +79,8 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     """
     get = environ.get
     path = get(PREFIX + "INSTRUMENTS")
-    instruments = load_instruments(Path(path) if path else None)
-    instruments = instruments.only(_names(get(PREFIX + "ONLY")), _names(get(PREFIX + "VENUES")))
+    all_instruments = load_instruments(Path(path) if path else None)
+    instruments = all_instruments.only(_names(get(PREFIX + "ONLY")), _names(get(PREFIX + "VENUES")))
     report = get(PREFIX + "REPORT")
     retention_s = _positive(environ, "RETENTION_S", 120.0)
     snapshot_s = _positive(environ, "SNAPSHOT_S", min(30.0, retention_s / 2))
@@ -99,6 +104,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         connections=_whole(environ, "CONNECTIONS", 2000, range(1, 10**6)),
         connections_per_ip=_whole(environ, "CONNECTIONS_PER_IP", 20, range(1, 10**6)),
         token=_token(get(PREFIX + "TOKEN"), get(PREFIX + "TOKEN_FILE")),
+        fee_bps=_fees(get(PREFIX + "FEE_BPS"), all_instruments),
         report=Path(report) if report else None,
         max_age_s=_positive_or_none(environ, "MAX_AGE_S"),
         busy_poll=bool(_whole(environ, "BUSY_POLL", 0, range(2))),
@@ -127,6 +133,23 @@ def _token(text: str | None, path: str | None) -> str | None:
     if (text or path) and not TOKEN.fullmatch(text or ""):
         raise SettingsError(f"{PREFIX}TOKEN must be 16 to 256 of the characters A-Z a-z 0-9 . _ ~ + -")
     return text or None
+
+
+def _fees(text: str | None, known: Instruments) -> dict[str, int]:
+    """Give the taker fees that are set; a venue that is misspelt would silently have none, so it is refused."""
+    venues = {venue for one in known.by_name.values() for venue in one.symbols}
+    found: dict[str, int] = {}
+    for part in _names(text) or ():
+        venue, _, fee = part.partition("=")
+        if venue in found or venue not in venues:
+            raise SettingsError(f"{PREFIX}FEE_BPS names {venue[:40]!r}, which is no venue or was named before")
+        try:
+            found[venue] = parse_fixed(fee, FEE_DECIMALS)
+        except NumberRefused as error:
+            raise SettingsError(f"{PREFIX}FEE_BPS: {fee[:40]!r} is no number of basis points") from error
+        if found[venue] > MOST_FEE_BPS * 10**FEE_DECIMALS:
+            raise SettingsError(f"{PREFIX}FEE_BPS: {fee[:40]} basis points are more than {MOST_FEE_BPS}")
+    return found
 
 
 def _names(text: str | None) -> list[str] | None:

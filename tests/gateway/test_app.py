@@ -171,6 +171,14 @@ def test_venues_are_listed_with_what_finds_a_loss() -> None:
     assert (kraken["detector"], kraken["depth"], kraken["verified_depth"]) == ("checksum", 25, 10)
 
 
+def test_a_fee_that_is_not_set_is_null() -> None:
+    site = Site(replace(SETTINGS, fee_bps={"kraken": 26_2500}))
+    site.fill()
+    with site.client:
+        binance, kraken = site.get("/api/v1/venues").json()["venues"]
+    assert (binance["fee_bps"], kraken["fee_bps"]) == (None, "26.25")
+
+
 def test_venues_are_unavailable_without_redis() -> None:
     site = Site()
 

@@ -41,6 +41,7 @@ ALL = [
 ALL += ["THALWEG_STREAM_CAP", "THALWEG_HOST", "THALWEG_PORT", "THALWEG_ORIGINS", "THALWEG_HOSTS", "THALWEG_REPORT"]
 ALL += ["THALWEG_LOG", "THALWEG_EGRESS", "THALWEG_MAX_AGE_S", "THALWEG_BUSY_POLL", "THALWEG_KRAKEN_WS"]
 ALL += ["THALWEG_CONNECTIONS", "THALWEG_CONNECTIONS_PER_IP", "THALWEG_TOKEN", "THALWEG_TOKEN_FILE"]
+ALL += ["THALWEG_FEE_BPS"]
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -76,6 +77,12 @@ def test_an_empty_variable_says_nothing(name: str) -> None:
         ("THALWEG_LOG", "json", "log", "json"),
         ("THALWEG_LOG", "text", "log", "text"),
         ("THALWEG_EGRESS", "203.0.113.7", "egress", "203.0.113.7"),
+        (
+            "THALWEG_FEE_BPS",
+            "kraken=26, binance=7.5,bybit=0",
+            "fee_bps",
+            {"kraken": 26_0000, "binance": 7_5000, "bybit": 0},
+        ),
     ],
 )
 def test_a_variable_sets_its_field(name: str, text: str, field: str, value: object) -> None:
@@ -100,6 +107,11 @@ def test_a_variable_sets_its_field(name: str, text: str, field: str, value: obje
         ("THALWEG_ONLY", "BTC-EUR"),
         ("THALWEG_ONLY", "BTC-USD,btc-usdt"),
         ("THALWEG_VENUES", "binanse"),
+        *(
+            ("THALWEG_FEE_BPS", text)
+            for text in ("kraken", "kraken=", "kraken=x", "kraken=-1", "krakn=1", "=1", "kraken=1001")
+        ),
+        *(("THALWEG_FEE_BPS", text) for text in ("kraken=1,kraken=2", "kraken=0.00001", "kraken=26%", "26")),
     ],
 )
 def test_a_bad_value_is_refused_with_its_variable_or_what_is_unknown(name: str, text: str) -> None:
