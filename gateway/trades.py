@@ -40,13 +40,13 @@ class TradesTopic:
         return frame
 
     def keyframe(self, left: Position | None, now: Now) -> Frame:
-        """Give the newest trades to one who fell behind, and to one who joins none but where it stands.
+        """Give the newest trades to one who fell behind, and to who joins none, but where it stands if anywhere.
 
         What a restarted replica never saw can't be counted as trades; it is told as `gap`, in publications.
         """
         place = self.position
         if left is None:
-            return Frame(encode(self._message(place, 0)), place, 0)
+            return Frame(encode(self._message(place, 0)) if place.epoch else b"", place, 0)
         same = left.generation == place.generation
         frame = Frame(b"", left, place.applied - left.applied if same else 0)
         message = self._message(left, frame.n, None if left.resumed else CATCH_UP_TRADES)
