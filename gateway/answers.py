@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from gateway.protocol import HEARTBEAT_MS, LIMITS, NAME_LENGTH, RETRIED, VERSION, Close, Code
 from gateway.requests import Ask, Refused
 from gateway.shapes import encode
-from gateway.shapes.control import Ack, Error, Granted, Lag
+from gateway.shapes.control import Ack, Error, Granted, LagState
 from gateway.shapes.fields import RequestId
 
 
@@ -65,10 +65,9 @@ def heartbeat(n: int, micros: int) -> bytes:
     return encode({"t": "hb", "n": n, "srv": micros})
 
 
-def recovered(skipped: int) -> bytes:
-    """Say that a lag is over, and how many ticks were left out."""
-    message: Lag = {"t": "lag", "st": "recovered", "skipped": skipped, "rate_ms": 0}
-    return encode(message)
+def lag(state: LagState, skipped: int, floor_ms: int) -> bytes:
+    """Say how a slow client is treated, how many ticks this lag left out, and how long frames are apart at least."""
+    return encode({"t": "lag", "st": state, "skipped": skipped, "rate_ms": floor_ms})
 
 
 def farewell(close: Close, after_ms: int) -> bytes:

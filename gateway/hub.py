@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from gateway.channels import Channel, parse_channel
+from gateway.channels import RATES_MS, Channel, parse_channel
 from gateway.joined import Joined
 from gateway.notices import Metrics, MetricsTopic, Part, PartName, StatusTopic
 from gateway.outbox import Outbox
 from gateway.protocol import CHANNELS, Code
 from gateway.replica import Replica
 from gateway.requests import Subscribe
+from gateway.subscription import Subscription
 from gateway.topic import Frame, Now, Position, Topic
 from gateway.topics import BestTopic, BookTopic
 from gateway.trades import TradesTopic
@@ -45,6 +47,7 @@ class Hub:
         self.parts: dict[PartName, Part] = {REDIS: Part(), AGGREGATOR: Part()}
         self.metrics = Metrics([])
         self.arrivals: list[Arrival] = []
+        self.counts: Counter[str] = Counter()  # of lags, skipped ticks, changes of pace, and closes by code
         self._variants = Variants()
         self._heard: dict[str, tuple[int, str]] = {}
         self._judge(Now(0, 0))
@@ -111,15 +114,40 @@ class Hub:
             elif len(outbox.subscriptions) >= CHANNELS:
                 errors[name] = Code.LIMIT
             else:
-                variant = Variant.of(channel, request.depth, request.rate_ms)
-                topic = self._variants.follow(outbox, variant, lambda wish: self._topic(wish, now))
-                left = self._place(topic, channel, request, node)
+                left = self._subscribe(outbox, channel, request, node, now)
                 if isinstance(left, Code):
-                    self._variants.release(outbox, topic)
                     errors[name] = left
-                else:
-                    outbox.subscribe(self._variants.name(topic), topic, left)
         return errors
+
+    def _subscribe(
+        self, outbox: Outbox, channel: Channel, request: Subscribe, node: str, now: Now
+    ) -> Position | Code | None:
+        """Let a client follow a channel, from the place that is given; or give why it may not."""
+        rate_ms = request.rate_ms if channel.instrument else RATES_MS[-1]  # what has one rate makes nobody slow
+        topic = self._follow(outbox, channel, request.depth, rate_ms, now)
+        left = self._place(topic, channel, request, node)
+        if isinstance(left, Code):
+            self._variants.release(outbox, topic)
+        else:
+            name, since = self._variants.channel(topic).name, left.s if left else 0
+            outbox.subscribe(Subscription(name, topic, request.depth, rate_ms, since, left=left))
+        return left
+
+    def _follow(self, outbox: Outbox, channel: Channel, depth: int, rate_ms: int, now: Now) -> Topic:
+        variant = Variant.of(channel, depth, max(rate_ms, outbox.pace.floor_ms))
+        return self._variants.follow(outbox, variant, lambda wish: self._topic(wish, now))
+
+    def retune(self, outbox: Outbox, one: Subscription, now: Now) -> Topic | None:
+        """Let a subscription follow the variant that it should by now, and give its topic; `None` if it does."""
+        topic = self._follow(outbox, self._variants.channel(one.topic), one.depth, one.rate_ms, now)
+        if topic is one.topic:
+            return None
+        self._variants.release(outbox, one.topic)
+        return topic
+
+    def note(self, what: str, count: int = 1) -> None:
+        """Count something that happened to a client."""
+        self.counts[what] += count
 
     @staticmethod
     def _place(topic: Topic, channel: Channel, request: Subscribe, node: str) -> Position | Code | None:

@@ -11,7 +11,7 @@ from gateway.channels import DEPTHS, RATES_MS, TICK_MS, quantise
 from gateway.protocol import MAX_ID_INT, MAX_ID_TEXT, REQUEST_BYTES, Close, Code
 from gateway.shapes.fields import RequestId
 
-OPS = ("subscribe", "unsubscribe", "list", "stats", "ping", "auth")
+OPS = ("subscribe", "unsubscribe", "set", "list", "stats", "ping", "auth")
 
 
 @dataclass(slots=True)
@@ -35,6 +35,16 @@ class Unsubscribe:
 
     id: RequestId
     names: list[str]
+
+
+@dataclass(slots=True)
+class Adjust:
+    """Change depth or rate of channels that are followed, to granted ones; what is `None` stays."""
+
+    id: RequestId
+    names: list[str]
+    depth: int | None
+    rate_ms: int | None
 
 
 @dataclass(slots=True)
@@ -64,7 +74,7 @@ class Refused:
     fatal: Close | None = None
 
 
-Request: TypeAlias = Subscribe | Unsubscribe | Authenticate | Ask | Refused
+Request: TypeAlias = Subscribe | Unsubscribe | Adjust | Authenticate | Ask | Refused
 
 
 def parse_request(text: str | bytes) -> Request:
@@ -95,7 +105,7 @@ def _request(message: dict[str, Any]) -> Request:
             return Ask(op, identity)
         case "auth":
             return _authenticate(identity, message)
-        case "subscribe" | "unsubscribe":
+        case "subscribe" | "unsubscribe" | "set":
             return _of_channels(op, identity, message)
     return Refused(identity, Code.BAD_REQUEST, f"op must be one of {', '.join(OPS)}")
 
@@ -114,13 +124,26 @@ def _of_channels(op: str, identity: RequestId, message: dict[str, Any]) -> Reque
     names = list(dict.fromkeys(names))
     if op == "unsubscribe":
         return Unsubscribe(identity, names)
-    depth, rate_ms = message.get("depth", DEPTHS[1]), message.get("rate_ms", TICK_MS)
-    if not (_is_int(depth) and _is_int(rate_ms) and depth > 0 and rate_ms >= 0):
+    depth, rate_ms = message.get("depth"), message.get("rate_ms")
+    if not (_is_at_least(1, depth) and _is_at_least(0, rate_ms)):
         return Refused(identity, Code.BAD_REQUEST, "depth and rate_ms must be whole numbers")
+    depth = None if depth is None else quantise(depth, DEPTHS)
+    rate_ms = None if rate_ms is None else quantise(rate_ms, RATES_MS)
+    if op == "subscribe":
+        subscribe = Subscribe(identity, names, depth or DEPTHS[1], TICK_MS if rate_ms is None else rate_ms)
+        return _resuming(subscribe, message)
+    if depth is None and rate_ms is None:
+        return Refused(identity, Code.BAD_REQUEST, "set needs depth or rate_ms")
+    return Adjust(identity, names, depth, rate_ms)
+
+
+def _resuming(subscribe: Subscribe, message: dict[str, Any]) -> Subscribe | Refused:
+    """Give a request together with the places that the client has come to."""
     node, resume = message.get("node", ""), _positions(message.get("resume", {}))
     if resume is None or not isinstance(node, str):
-        return Refused(identity, Code.BAD_REQUEST, "resume must be {channel: {epoch, seq}}, and node a text")
-    return Subscribe(identity, names, quantise(depth, DEPTHS), quantise(rate_ms, RATES_MS), node, resume)
+        return Refused(subscribe.id, Code.BAD_REQUEST, "resume must be {channel: {epoch, seq}}, and node a text")
+    subscribe.node, subscribe.resume = node, resume
+    return subscribe
 
 
 def _positions(asked: object) -> dict[str, tuple[int, int]] | None:
@@ -133,6 +156,11 @@ def _positions(asked: object) -> dict[str, tuple[int, int]] | None:
             return None
         found[name] = place["epoch"], place["seq"]
     return found
+
+
+def _is_at_least(least: int, value: object) -> bool:
+    """Whether a value is no smaller whole number, or is not there."""
+    return value is None or (isinstance(value, int) and _is_int(value) and value >= least)
 
 
 def _is_int(value: object) -> bool:

@@ -9,7 +9,7 @@ from gateway.hub import Hub
 from gateway.joined import Joined
 from gateway.outbox import Outbox, Wire
 from gateway.protocol import FIRST_SUBSCRIBE_NS, Close, Code
-from gateway.requests import Ask, Authenticate, Refused, Request, Subscribe, Unsubscribe, parse_request
+from gateway.requests import Adjust, Ask, Authenticate, Refused, Request, Subscribe, Unsubscribe, parse_request
 from gateway.shapes import encode
 from gateway.shapes.control import Granted
 from gateway.topic import Now
@@ -20,7 +20,7 @@ class Session:
 
     def __init__(self, hub: Hub, wire: Wire, now: Now, guard: Guard = OPEN, shown: str | None = None) -> None:
         """Begin with nothing subscribed; `shown` is the token that came with the handshake, if any did."""
-        self.outbox = Outbox(wire)
+        self.outbox = Outbox(wire, hub)
         self._hub, self._guard = hub, guard
         self._node = ""
         self._known, self._shown = guard.admits(shown), shown
@@ -79,6 +79,8 @@ class Session:
             case Unsubscribe():
                 errors = self._hub.unsubscribe(self.outbox, request.names)
                 return acknowledgement(request.id, request.names, errors)
+            case Adjust():
+                return self._adjust(request)
             case Ask(op="ping"):
                 return pong(request, now.micros)
             case Ask(op="list"):
@@ -89,6 +91,18 @@ class Session:
             case Refused():
                 return refusal(request)
         return acknowledgement(request.id)
+
+    def _adjust(self, request: Adjust) -> bytes:
+        granted: Granted = {}
+        if request.depth is not None:
+            granted["depth"] = request.depth
+        if request.rate_ms is not None:
+            granted["rate_ms"] = request.rate_ms
+        strange = [name for name in request.names if name not in self.outbox.subscriptions]
+        for name in request.names:
+            if name not in strange:
+                self.outbox.adjust(name, request.depth, request.rate_ms)
+        return acknowledgement(request.id, request.names, dict.fromkeys(strange, Code.NOT_SUBSCRIBED), granted)
 
     def flush(self, joined: Joined) -> None:
         """Send what is due in this tick."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.shapes.control import Counts
 from gateway.topic import Frame, Position, Topic
@@ -13,11 +13,14 @@ class Subscription:
     """One client's place in a topic; b - a == merged + skipped between the positions `since` and the last sent.
 
     `left` is where the client stands while `behind`; `None` before its first keyframe. `joined` is the position from
-    which it has followed every frame, `merged` and `skipped` what came before that.
+    which it has followed every frame, `merged` and `skipped` what came before that. `depth` and `rate_ms` are those
+    granted, which a slow client may not get for a while.
     """
 
     name: str
     topic: Topic
+    depth: int = 0
+    rate_ms: int = 0
     since: int = 0
     merged: int = 0
     skipped: int = 0
@@ -34,6 +37,12 @@ class Subscription:
         if self.joined is not None:
             self.merged += at.applied - self.joined.applied
             self.joined, self.left = None, at
+
+    def follow_instead(self, topic: Topic) -> None:
+        """Follow another variant of the same channel, which knows no place that a client may resume from."""
+        self.topic = topic
+        if self.left is not None:
+            self.left = replace(self.left, resumed=False)
 
     def follow(self, keyframe: Frame) -> None:
         """Follow the topic from its position on, which this keyframe has shown."""

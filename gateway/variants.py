@@ -82,9 +82,9 @@ class Variants:
     def _drop(self, followed: _Followed) -> None:
         del self._followed[followed.variant], self._of[followed.topic]
 
-    def name(self, topic: Topic) -> str:
-        """Give a topic's channel: the first client's text for all, since a thousand have it."""
-        return self._of[topic].variant.channel.name
+    def channel(self, topic: Topic) -> Channel:
+        """Give a topic's channel: the first client's text is its name for all, since a thousand have it."""
+        return self._of[topic].variant.channel
 
     @property
     def following(self) -> int:

@@ -104,11 +104,14 @@ class StatsAnswer(TypedDict):
     ch: dict[ChannelName, Counts]
 
 
+LagState = Literal["lagging", "recovered", "downgraded", "restored"]
+
+
 class Lag(TypedDict):
     """How the client is treated, as it reads too slowly or does so no more."""
 
     t: Literal["lag"]
-    st: Literal["lagging", "recovered", "downgraded", "restored"]
+    st: LagState
     skipped: Annotated[int, "ticks left out in this lag"]
     rate_ms: Annotated[int, "no subscription gets frames faster than this for now; 0: each as it was granted"]
 

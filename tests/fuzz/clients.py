@@ -16,7 +16,7 @@ from gateway.protocol import (
     Close,
     Code,
 )
-from gateway.requests import Ask, Authenticate, Refused, Subscribe, Unsubscribe, parse_request
+from gateway.requests import Adjust, Ask, Authenticate, Refused, Subscribe, Unsubscribe, parse_request
 from gateway.session import Session
 from gateway.topic import Now
 from tests.fuzz.target import Target
@@ -65,7 +65,10 @@ def judge_request(data: bytes) -> object:
     if isinstance(request, Subscribe):
         assert request.depth in DEPTHS
         assert request.rate_ms in RATES_MS
-    if isinstance(request, Subscribe | Unsubscribe):
+    if isinstance(request, Adjust):
+        assert request.depth in (None, *DEPTHS)
+        assert request.rate_ms in (None, *RATES_MS)
+    if isinstance(request, Subscribe | Unsubscribe | Adjust):
         assert 0 < len(request.names) == len(set(request.names))
         assert all(isinstance(name, str) for name in request.names)
         return type(request).__name__, min(len(request.names), 4)
@@ -115,6 +118,7 @@ def _requests() -> list[bytes]:
     subscriptions = [{"op": "subscribe", "id": 1, "ch": names, "depth": 12, "rate_ms": 250}]
     places = {name: {"epoch": 1, "seq": 2} for name in names[2:]}
     subscriptions.append({"op": "subscribe", "id": 2, "ch": names, "node": "n", "resume": places})
+    subscriptions.append({"op": "set", "id": 3, "ch": names, "depth": 200, "rate_ms": 0})
     more = [{"op": "unsubscribe", "id": "a", "ch": names[:2]}, {"op": "ping", "id": 1, "c": 7}, {"op": "x", "id": 5}]
     return [orjson.dumps(one) for one in (*subscriptions, *asks, *more)]
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.protocol import REQUEST_BYTES, Close, Code
-from gateway.requests import Ask, Authenticate, Refused, Subscribe, Unsubscribe, parse_request
+from gateway.requests import Adjust, Ask, Authenticate, Refused, Subscribe, Unsubscribe, parse_request
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,8 @@ from gateway.requests import Ask, Authenticate, Refused, Subscribe, Unsubscribe,
             Subscribe(1, ["a"], 25, 100, "n", {"a": (3, 4)}),
         ),
         ('{"op":"unsubscribe","id":8,"ch":["a"]}', Unsubscribe(8, ["a"])),
+        ('{"op":"set","id":9,"ch":["a"],"depth":11}', Adjust(9, ["a"], 25, None)),
+        ('{"op":"set","id":9,"ch":["a","a"],"rate_ms":0}', Adjust(9, ["a"], None, 0)),
         ('{"op":"list","id":9}', Ask("list", 9)),
         ('{"op":"auth","id":9,"token":"secret"}', Authenticate(9, "secret")),
         ('{"op":"stats","id":9}', Ask("stats", 9)),
@@ -58,6 +60,9 @@ def test_a_request_is_read(text: str, request_: object) -> None:
         ('{"op":"subscribe","id":1,"ch":["a"],"resume":{"a":{"epoch":3}}}', Code.BAD_REQUEST, None),
         ('{"op":"subscribe","id":1,"ch":["a"],"resume":{"a":{"epoch":"e1","seq":4}}}', Code.BAD_REQUEST, None),
         ('{"op":"subscribe","id":1,"ch":["a"],"node":1}', Code.BAD_REQUEST, None),
+        ('{"op":"set","id":1,"ch":["a"]}', Code.BAD_REQUEST, None),
+        ('{"op":"set","id":1,"ch":["a"],"depth":true}', Code.BAD_REQUEST, None),
+        ('{"op":"set","id":1,"depth":10}', Code.BAD_REQUEST, None),
         ('{"op":"auth","id":1}', Code.BAD_REQUEST, None),
         ('{"op":"auth","id":1,"token":7}', Code.BAD_REQUEST, None),
         ('{"op":"dance","id":1}', Code.BAD_REQUEST, None),

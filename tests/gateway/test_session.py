@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import random
 
 import orjson
 import pytest
@@ -9,9 +10,10 @@ from gateway.bearer import OPEN, Guard
 from gateway.channels import Channel
 from gateway.protocol import CHANNELS, FIRST_SUBSCRIBE_NS, Close
 from gateway.session import Session
+from gateway.subscription import Subscription
 from gateway.trades import TradesTopic
 from tests.gateway.client import Message, RecordingWire
-from tests.gateway.test_topics import BOOK, LADDER, Scene
+from tests.gateway.test_topics import BOOK, LADDER, TRADES, Scene, expected_book, expected_ladder
 
 TOKEN = "not-so-very-secret"
 
@@ -87,6 +89,52 @@ def test_a_depth_is_changed_by_subscribing_anew(talk: Talk) -> None:
     assert [len(snap["b"]) for snap in talk.wire.reader.of("snap")] == [10, 20]
 
 
+def test_a_depth_is_changed_without_leaving(talk: Talk) -> None:
+    talk.scene.publish(talk.scene.maker.delta(900))
+    talk.say({"op": "subscribe", "id": 1, "ch": [BOOK, LADDER], "depth": 10})
+    talk.scene.tick()
+    (ack,) = talk.say({"op": "set", "id": 2, "ch": [BOOK, "status"], "depth": 30})
+    assert (ack["ok"], [one["code"] for one in ack["err"]], ack["granted"]) == ([BOOK], [113], {"depth": 50})
+    talk.scene.tick()
+    assert [(one["ch"], len(one["b"])) for one in talk.wire.reader.of("snap")] == [(BOOK, 10), (LADDER, 10), (BOOK, 20)]
+
+
+def test_a_rate_is_changed_without_leaving_and_nothing_is_lost_or_told_twice(talk: Talk) -> None:
+    dice = random.Random(3)
+    names = [BOOK, LADDER, TRADES]
+    talk.say({"op": "subscribe", "id": 1, "ch": names})
+    talk.scene.tick()
+    other = talk.scene.ticker.connect(RecordingWire(), *names, rate_ms=1000)
+    for count in range(60):
+        talk.scene.publish(talk.scene.maker.delta(trades=1))
+        if count % 6 == 5:
+            rate_ms = dice.choice((0, 100, 250, 1000))
+            talk.say({"op": "set", "id": count, "ch": dice.sample(names, 2), "rate_ms": rate_ms})
+        talk.scene.tick()
+        if dice.random() < 0.5:
+            talk.scene.publish(talk.scene.maker.delta(trades=1))
+            talk.scene.hub.deliver(talk.scene.ticker.now)
+    talk.scene.tick(20)
+    books = talk.wire.reader.books
+    assert books[BOOK].ranked() == expected_book(talk.scene.maker, "kraken", 25)
+    assert books[LADDER].ranked() == expected_ladder(talk.scene.maker, 25)
+    trades = [row[4] for message in talk.wire.reader.of("trades") for row in message["x"]]
+    assert trades == [str(n) for n in range(1, talk.scene.maker.traded + 1)]
+    for one in talk.session.outbox.subscriptions.values():
+        stats = one.stats()
+        assert stats["to"] - stats["from"] == stats["merged"] + stats["skipped"]
+    other.leave()
+    assert talk.scene.hub.following == 3
+
+
+def test_a_change_that_leads_nowhere_costs_no_snapshot(talk: Talk) -> None:
+    talk.say({"op": "subscribe", "id": 1, "ch": [BOOK]})
+    talk.scene.tick()
+    talk.say({"op": "set", "id": 2, "ch": [BOOK], "depth": 25, "rate_ms": 100})
+    talk.scene.tick(3)
+    assert len(talk.wire.reader.of("snap")) == 1
+
+
 def test_what_is_subscribed_can_be_listed(talk: Talk) -> None:
     talk.say({"op": "subscribe", "id": 1, "ch": [BOOK, "status"]})
     assert talk.say({"op": "list", "id": "x"}) == [{"t": "list", "id": "x", "ch": [BOOK, "status"]}]
@@ -129,7 +177,7 @@ def test_a_flood_ends_the_connection(talk: Talk) -> None:
 def test_a_connection_holds_so_many_channels(talk: Talk) -> None:
     topic = TradesTopic(Channel("", "trades"), talk.scene.replica)
     for n in range(CHANNELS):
-        talk.session.outbox.subscribe(str(n), topic)
+        talk.session.outbox.subscribe(Subscription(str(n), topic))
     (ack,) = talk.say({"op": "subscribe", "id": 1, "ch": [BOOK]})
     assert ack["err"][0]["code"] == 106
 
