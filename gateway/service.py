@@ -21,7 +21,7 @@ from gateway.joined import Joined
 from gateway.protocol import HEARTBEAT_MS, REQUEST_BYTES
 from gateway.sink import Board
 from gateway.source import Source, now
-from gateway.transport import FanoutProtocol, say_farewell
+from gateway.transport import FanoutProtocol, HandshakeProtocol, say_farewell
 from thalweg.errors import SettingsError
 from thalweg.latency import Rings
 from thalweg.loop.service import watch
@@ -87,14 +87,16 @@ def _family(host: str) -> socket.AddressFamily:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Leave out what uvicorn says of every refused handshake: we refused it, and anyone could fill the log so."""
-    return "without completing handshake" not in record.getMessage()
+    """Leave out what uvicorn says of refused handshakes and of what is no HTTP: anyone could fill the log so."""
+    said = record.getMessage()
+    return "without completing handshake" not in said and "Invalid HTTP request" not in said
 
 
 def _server(gateway: Gateway) -> uvicorn.Server:
     logging.getLogger("uvicorn.error").addFilter(_is_news)
     config = uvicorn.Config(
         make_app(gateway),
+        http=HandshakeProtocol,
         ws=FanoutProtocol,
         ws_max_size=REQUEST_BYTES,
         ws_per_message_deflate=False,

@@ -11,6 +11,7 @@ from collections import deque
 from typing import Any, Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
 from websockets.server import ServerProtocol
@@ -22,6 +23,27 @@ from gateway.protocol import Close
 
 EXTENSION = "thalweg.fanout"
 CLOSE_S = 2.0  # a client that has not read its close frame by then is cut off
+HANDSHAKE_S = 10.0  # a connection without a whole request for so long is closed
+
+
+class HandshakeProtocol(H11Protocol):
+    """uvicorn's HTTP protocol, which by itself waits for ever for the end of a request that has begun."""
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin as uvicorn does, and look now and then whether anything has been asked."""
+        super().connection_made(transport)
+        self._seen: Any = self.cycle
+        self.loop.call_later(HANDSHAKE_S, self._look)
+
+    def _look(self) -> None:
+        """Close if there is no request that was not there the last time, and none is being answered."""
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:
+            return
+        if self.cycle is self._seen and (self.cycle is None or self.cycle.response_complete):
+            self.transport.close()
+            return
+        self._seen = self.cycle
+        self.loop.call_later(HANDSHAKE_S, self._look)
 
 
 class FanoutProtocol(WebSocketsSansIOProtocol):
