@@ -6,13 +6,10 @@ import asyncio
 import logging
 import secrets
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-import orjson
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
@@ -22,24 +19,21 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from gateway import rest
 from gateway.admission import Doorkeeper, is_everywhere, is_loopback, origin_allowed
 from gateway.bearer import Guard, from_header, from_subprotocols
 from gateway.hub import AGGREGATOR, REDIS, Hub
 from gateway.outbox import Wire
 from gateway.protocol import SUBPROTOCOL
-from gateway.replica import Replica
-from gateway.rest import Capabilities
+from gateway.rest.app import ERRORS, problem, routes
+from gateway.rest.sink import Exposition
+from gateway.rest.system import Capabilities
 from gateway.session import Session
 from gateway.source import now
 from gateway.transport import QueuedWire, direct_wire
-from thalweg.errors import RedisTrouble
-from thalweg.publication import VIEW_DEPTH
 from thalweg.settings import Settings
 
 LOG = logging.getLogger(__name__)
 STATIC = Path(__file__).with_name("static")
-DEFAULT_DEPTH = 25  # levels a side
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -69,6 +63,10 @@ class Gateway:
         self.door = Doorkeeper(settings.connections, settings.connections_per_ip)
         self.node = f"{socket.gethostname()}-{secrets.token_hex(4)}"  # another one after a restart
         self.guard = Guard(settings.token)
+        self.event_streams = 0
+        self.started_ns = self.progress_ns = now().monotonic  # the latter is that of the last tick
+        self.records: Callable[[], Mapping[str, int]] = dict
+        self.exposition: Exposition | None = None
         self.capabilities: Callable[[], Awaitable[Capabilities]] = _no_capabilities
 
     async def attend(self, websocket: WebSocket, wire: Wire) -> None:
@@ -99,19 +97,11 @@ def make_app(gateway: Gateway, lifespan: Lifespan[Starlette] | None = None) -> A
         routes=[
             Route("/", _page),
             Mount("/static", StaticFiles(directory=STATIC)),
-            Route("/healthz", _health),
-            Route("/readyz", _readiness),
-            Route("/api/v1/version", _version),
-            Route("/api/v1/instruments", _instruments),
-            Route("/api/v1/venues", _venues),
-            Route("/api/v1/books/{instrument}", _ladder),
-            Route("/api/v1/books/{venue}/{instrument}", _book),
-            Route("/api/v1/bbo", _best),
-            Route("/api/v1/latency", _latency),
+            *routes(),
             WebSocketRoute("/ws/v1", _stream),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_hosts(gateway.settings), www_redirect=False)],
-        exception_handlers={HTTPException: _refused, RedisTrouble: _unavailable, Exception: _failed},
+        exception_handlers=ERRORS,
         lifespan=lifespan,
     )
     app.state.gateway = gateway
@@ -142,29 +132,6 @@ def _guard(app: ASGIApp) -> ASGIApp:
     return guarded
 
 
-def _json(answer: Any, status: int = 200, media: str = "application/json") -> Response:
-    return Response(orjson.dumps(answer), status, media_type=media)
-
-
-def _problem(status: int, title: str, detail: str = "") -> Response:
-    """Give an error in the form of RFC 9457."""
-    body = {"type": "about:blank", "title": title, "status": status} | ({"detail": detail} if detail else {})
-    return _json(body, status, "application/problem+json")
-
-
-def _refused(request: Request, error: Exception) -> Response:
-    status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "")
-    return _problem(status, detail or "refused")
-
-
-def _unavailable(request: Request, error: Exception) -> Response:
-    return _problem(503, "Redis can't be reached")
-
-
-def _failed(request: Request, error: Exception) -> Response:
-    return _problem(500, "internal error")
-
-
 def _gateway(request: Request | WebSocket) -> Gateway:
     gateway: Gateway = request.app.state.gateway
     return gateway
@@ -174,77 +141,20 @@ async def _page(request: Request) -> Response:
     return FileResponse(STATIC / "index.html")
 
 
-async def _health(request: Request) -> Response:
-    return _json({"status": "OK"})
-
-
-async def _readiness(request: Request) -> Response:
-    status, answer = rest.readiness(_gateway(request).hub)
-    return _json(answer, status)
-
-
-async def _version(request: Request) -> Response:
-    return _json(rest.version())
-
-
-async def _instruments(request: Request) -> Response:
-    return _json(rest.instruments(_gateway(request).hub.instruments))
-
-
-async def _venues(request: Request) -> Response:
-    gateway = _gateway(request)
-    return _json(rest.venues(gateway.hub, await gateway.capabilities(), gateway.settings.fee_bps))
-
-
-async def _ladder(request: Request) -> Response:
-    return _json(rest.ladder(_replica(request), _depth(request), now()))
-
-
-async def _book(request: Request) -> Response:
-    replica, venue = _replica(request), request.path_params["venue"]
-    if venue not in replica.scale.venues:
-        raise HTTPException(404, "this venue does not list the instrument")
-    return _json(rest.book(replica, venue, _depth(request), now()))
-
-
-async def _best(request: Request) -> Response:
-    return _json(rest.best(_gateway(request).hub, now()))
-
-
-async def _latency(request: Request) -> Response:
-    return _json({"hops": _gateway(request).hub.metrics.hops})
-
-
-def _replica(request: Request) -> Replica:
-    replica = _gateway(request).hub.replicas.get(request.path_params["instrument"])
-    if replica is None:
-        raise HTTPException(404, "unknown instrument")
-    if replica.joined_at is None:
-        raise HTTPException(503, "nothing has been published of the instrument yet")
-    return replica
-
-
-def _depth(request: Request) -> int:
-    text = request.query_params.get("depth", str(DEFAULT_DEPTH))
-    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= VIEW_DEPTH):
-        raise HTTPException(400, f"depth must be 1 to {VIEW_DEPTH}")
-    return int(text)
-
-
 async def _stream(websocket: WebSocket) -> None:
     """Let a WebSocket client in, or refuse it before the upgrade."""
     gateway, headers = _gateway(websocket), websocket.headers
     settings, token = gateway.settings, from_header(headers.get("authorization"))
     programs = is_loopback(settings.host) or gateway.guard.needed
     if not origin_allowed(headers.get("origin"), headers.get("host"), settings.origins, programs):
-        await websocket.send_denial_response(_problem(403, "this origin may not connect"))
+        await websocket.send_denial_response(problem(403, "this origin may not connect"))
         return
     offered = websocket.scope["subprotocols"]
     if offered and SUBPROTOCOL not in offered:
-        await websocket.send_denial_response(_problem(400, f"the only subprotocol here is {SUBPROTOCOL}"))
+        await websocket.send_denial_response(problem(400, f"the only subprotocol here is {SUBPROTOCOL}"))
         return
     if token is not None and not gateway.guard.admits(token):
-        await websocket.send_denial_response(_problem(401, "wrong token"))
+        await websocket.send_denial_response(problem(401, "wrong token"))
         return
     await websocket.accept(SUBPROTOCOL if offered else None)
     address = websocket.client.host if websocket.client else ""

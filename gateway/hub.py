@@ -13,6 +13,7 @@ from gateway.outbox import Outbox
 from gateway.protocol import CHANNELS, Code
 from gateway.replica import Replica
 from gateway.requests import Subscribe
+from gateway.shapes.answers import Counters
 from gateway.subscription import Subscription
 from gateway.topic import Frame, Now, Position, Topic
 from gateway.topics import BestTopic, BookTopic
@@ -165,7 +166,10 @@ class Hub:
         return Code.UNRECOVERABLE_POSITION if left is None and trades else left
 
     def _topic(self, variant: Variant, now: Now) -> Topic:
-        channel = variant.channel
+        return self.topic(variant.channel, variant.depth, now)
+
+    def topic(self, channel: Channel, depth: int, now: Now) -> Topic:
+        """Make a topic that nobody follows yet."""
         if channel.kind == "status":
             return StatusTopic(self.replicas, self.parts)
         if channel.kind == "metrics":
@@ -175,7 +179,7 @@ class Hub:
             return BestTopic(channel, replica, now)
         if channel.kind == "trades":
             return TradesTopic(channel, replica)
-        return BookTopic(channel, replica, variant.depth, now)
+        return BookTopic(channel, replica, depth, now)
 
     def unsubscribe(self, outbox: Outbox, names: Iterable[str]) -> dict[str, Code]:
         """Let a client no longer follow channels; give those it did not."""
@@ -186,6 +190,10 @@ class Hub:
             else:
                 errors[name] = Code.NOT_SUBSCRIBED
         return errors
+
+    def census(self) -> Mapping[str, tuple[int, int]]:
+        """Give by kind of channel how many topics are followed, and how many subscriptions there are."""
+        return self._variants.census()
 
     @property
     def following(self) -> int:
@@ -209,7 +217,7 @@ class Hub:
         self.listen(now)
         return self._variants.step(number, now)
 
-    def report(self) -> dict[str, dict[str, int]]:
+    def report(self) -> dict[str, Counters]:
         """Give the counters of every instrument that was joined."""
         return {
             name: {

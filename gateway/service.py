@@ -33,6 +33,7 @@ TICK_S = TICK_MS / 1000
 TICKS_PER_HEARTBEAT = HEARTBEAT_MS // TICK_MS
 SESSIONS_AT_ONCE = 64  # clients written to before others get a turn: 64 take about 1.5 ms
 AWAY_MS = (500, 3000)  # when clients may come back after a stop: spread, so that they don't come all at once
+ENDED_BY_US = ("without completing handshake", "Invalid HTTP request", "without completing response")
 STOP_S = 2  # clients that have not closed by then are cut off
 
 
@@ -50,7 +51,7 @@ async def serve(settings: Settings, listener: socket.socket | None = None) -> No
     source = Source(settings.redis_url, gateway.hub)
     rings = Rings("pubsub", "hold", "fanout", "total", "loop")
     board = Board(settings, gateway.hub, rings)
-    gateway.capabilities = board.capabilities
+    gateway.capabilities, gateway.records = board.capabilities, source.counters
     listener = listener or _bind(settings.host, settings.port)
     server = _server(gateway)
     await server.startup(sockets=[listener])
@@ -87,9 +88,8 @@ def _family(host: str) -> socket.AddressFamily:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Leave out what uvicorn says of refused handshakes and of what is no HTTP: anyone could fill the log so."""
-    said = record.getMessage()
-    return "without completing handshake" not in said and "Invalid HTTP request" not in said
+    """Leave out what uvicorn says of what we end on purpose: anyone could fill the log so."""
+    return not any(end in record.getMessage() for end in ENDED_BY_US)
 
 
 def _server(gateway: Gateway) -> uvicorn.Server:
@@ -125,6 +125,7 @@ async def tick(gateway: Gateway, rings: Rings, writing: asyncio.Lock) -> None:
         number = int((time.monotonic() - start) / TICK_S) + 1
         await asyncio.sleep(start + number * TICK_S - time.monotonic())
         at = now()
+        gateway.progress_ns = at.monotonic
         arrivals, gateway.hub.arrivals = gateway.hub.arrivals, []
         text = b""
         if number // TICKS_PER_HEARTBEAT > beats:
@@ -166,9 +167,6 @@ def _report(gateway: Gateway, source: Source, rings: Rings) -> dict[str, Any]:
         "instruments": instruments,
         "received": sum(one["received"] for one in instruments.values()),
         "refilled": sum(one["refilled"] for one in instruments.values()),
-        "repeated": source.repeated,
-        "early": source.early,
-        "rejoined": source.rejoined,
-        "refused": source.refused,
+        **source.counters(),
         "samples": rings.samples(),
     }

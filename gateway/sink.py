@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from gateway.hub import Hub
-from gateway.rest import Capabilities
+from gateway.rest.system import Capabilities
 from gateway.shapes.market import HopLine
 from thalweg.errors import RedisTrouble
 from thalweg.keys import latency, status

@@ -60,6 +60,15 @@ class Source:
         self.rejoined = 0
         self.refused = 0
 
+    def counters(self) -> dict[str, int]:
+        """Give how many records were not simply the next one."""
+        return {
+            "repeated": self.repeated,
+            "early": self.early,
+            "rejoined": self.rejoined,
+            "refused": self.refused,
+        }
+
     async def follow(self) -> None:
         """Follow all instruments; ends by cancellation alone."""
         backoff_s = FIRST_BACKOFF_S

@@ -7,8 +7,8 @@ Under uvicorn a frame is written straight to the socket (`FanoutProtocol`); meas
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from typing import Any, Protocol
+from collections import Counter, deque
+from typing import Any, ClassVar, Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -22,6 +22,7 @@ from gateway.outbox import Wire
 from gateway.protocol import Close
 
 EXTENSION = "thalweg.fanout"
+PLAIN_SENT, DEFLATED_SENT = ("plain frames", "plain bytes"), ("deflated frames", "deflated bytes")
 CLOSE_S = 2.0  # a client that has not read its close frame by then is cut off
 HANDSHAKE_S = 10.0  # a connection without a whole request for so long is closed
 
@@ -53,6 +54,8 @@ class FanoutProtocol(WebSocketsSansIOProtocol):
     frame is legal on each of them.
     """
 
+    sent: ClassVar[Counter[str]] = Counter()  # of all connections: frames and bytes, by encoding
+
     def __init__(self, *arguments: Any, **more: Any) -> None:
         """Begin as uvicorn does, but with the one kind of compression that can be shared."""
         super().__init__(*arguments, **more)
@@ -77,12 +80,18 @@ class FanoutProtocol(WebSocketsSansIOProtocol):
     def write(self, text: bytes) -> None:
         """Send a text message to this client alone."""
         if self._open:
-            self.transport.write(framed(text))
+            self._put(framed(text), False)
 
     def deliver(self, message: Message) -> None:
         """Send a message that others may get too."""
         if self._open:
-            self.transport.write(message.deflated if self._deflates else message.plain)
+            self._put(message.deflated if self._deflates else message.plain, self._deflates)
+
+    def _put(self, frame: bytes, deflated: bool) -> None:
+        self.transport.write(frame)
+        frames, size = DEFLATED_SENT if deflated else PLAIN_SENT
+        self.sent[frames] += 1
+        self.sent[size] += len(frame)
 
     def buffered(self) -> int:
         """Give the bytes that the network has not taken yet."""

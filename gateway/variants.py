@@ -91,6 +91,14 @@ class Variants:
         """How many topics somebody follows."""
         return sum(bool(followed.outboxes) for followed in self._followed.values())
 
+    def census(self) -> dict[str, tuple[int, int]]:
+        """Give by kind of channel how many topics are followed, and by how many."""
+        found: dict[str, tuple[int, int]] = {}
+        for followed in self._followed.values():
+            topics, clients = found.get(followed.variant.channel.kind, (0, 0))
+            found[followed.variant.channel.kind] = topics + bool(followed.outboxes), clients + len(followed.outboxes)
+        return found
+
     @property
     def raw(self) -> bool:
         """Whether anybody waits for every publication."""

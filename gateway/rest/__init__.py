@@ -1,0 +1,1 @@
+"""REST: single questions about what the gateway holds, by subject; `app.py` has the paths."""
