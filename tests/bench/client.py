@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 import numpy as np
 import orjson
 
+TEXT, PING, PONG = 1, 9, 10
+
 
 def masked(text: bytes) -> bytes:
     """Give a text frame as a client sends it; a mask of zeros is one, too."""
@@ -27,8 +29,8 @@ def masked(text: bytes) -> bytes:
     return head + bytes(4) + text
 
 
-def payloads(data: bytearray) -> list[bytes]:
-    """Take whole frames off the front of what a server sent."""
+def frames_of(data: bytearray) -> list[tuple[int, bytes]]:
+    """Take whole frames, each an opcode and a payload, off the front of what a server sent."""
     found = []
     while len(data) >= 2:
         size, at = data[1] & 0x7F, 2
@@ -38,7 +40,7 @@ def payloads(data: bytearray) -> list[bytes]:
             size, at = int.from_bytes(data[2:10], "big"), 10
         if len(data) < at + size:
             break
-        found.append(bytes(data[at : at + size]))
+        found.append((data[0] & 0x0F, bytes(data[at : at + size])))
         del data[: at + size]
     return found
 
@@ -76,7 +78,11 @@ def collect(client: socket.socket, seconds: float) -> list[tuple[int, bytes]]:
         if not piece:
             raise ConnectionError("the gateway closed the connection")
         data += piece
-        got += [(now, payload) for payload in payloads(data)]
+        for opcode, payload in frames_of(data):
+            if opcode == TEXT:
+                got.append((now, payload))
+            elif opcode == PING:
+                client.sendall(bytes((0x80 | PONG, 0x80 | len(payload))) + bytes(4) + payload)
     return got
 
 

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+TEXT, PING, PONG = 1, 9, 10
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 LEVELS = 100  # a side; the feed shows 200
 CYCLE = 512  # deltas rendered for each book, then begun again: sizes are absolute, so that is a valid feed
@@ -183,7 +184,9 @@ class Flood:
 
     def _answer(self, client: socket.socket, opcode: int, payload: bytes) -> None:
         """Answer what a client asks: its subscriptions, with a whole book, and its pings."""
-        if opcode != 1:
+        if opcode == PING:
+            client.sendall(bytes((0x80 | PONG, len(payload))) + payload)
+        if opcode != TEXT:
             return
         asked = json.loads(payload)
         told = {"success": True, "ret_msg": "", "op": asked["op"]}

@@ -134,6 +134,16 @@ class Rig:
         """Give the newest publication's ID of each instrument."""
         return {name: self.client.xrevrange(keys.out(name), count=1)[0][0] for name in self.names}
 
+    def arrive(self, lasts: dict[str, int], seconds: float) -> None:
+        """Wait until what was sent last, by symbol, is published, but no longer than so many seconds."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            newest = {name: self.client.xrevrange(keys.out(name), count=1)[0][1] for name in self.names}
+            stands = {name: decode_publication(fields[b"r"]).venues[0].last for name, fields in newest.items()}
+            if all(stands[name] == lasts[self.symbols[name]] for name in self.names):
+                return
+            time.sleep(0.2)
+
     def publications(self, after: dict[str, bytes]) -> dict[str, list[Publication]]:
         """Read all publications after these IDs."""
         return {name: self._published(name, start) for name, start in after.items()}
