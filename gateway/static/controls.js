@@ -23,7 +23,7 @@ export class Controls {
       isOff: this.help.isOff,
     };
     const action = event.defaultPrevented ? null : actionOf(event, where);
-    if (!action || (this.help.dialog.open && action[0] !== "help")) return;
+    if (!action || (document.querySelector("dialog[open]") && action[0] !== "help")) return;
     event.preventDefault();
     this.act(...action);
   }

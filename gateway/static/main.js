@@ -3,10 +3,13 @@
 import { Connection } from "./connection.js";
 import { Controls } from "./controls.js";
 import { basisPoints } from "./decimals.js";
+import { Diagnostics } from "./diagnostics.js";
 import { setText } from "./dom.js";
 import { Focus } from "./focus.js";
 import { Help } from "./help.js";
+import { Journal } from "./journal.js";
 import { Market } from "./market.js";
+import { Palette } from "./palette.js";
 import { Panels, SMALL, WIDE } from "./panels.js";
 import { Samples } from "./samples.js";
 import { fromAddress, nextTheme, theme, toAddress } from "./state.js";
@@ -29,6 +32,7 @@ class Page {
     this.scheduled = false;
     this.arrivals = [];
     this.refusals = new Map();
+    this.journal = new Journal();
     this.hops = { browser: new Samples(), paint: new Samples() };
     this.view = new View(fromAddress, toAddress, () => this.#choicesChanged());
     this.#buildPanels();
@@ -63,6 +67,8 @@ class Page {
     this.topbar = new TopBar({ chip: byId("connection"), list: byId("venues"), banner: byId("banner"), announcer: byId("announcer") }, market);
     this.panels = new Panels(market, this.view, { focusOn: (name) => this.focusOn(name), mark: (...names) => this.#mark(...names) });
     this.help = new Help(byId("help"));
+    this.diagnostics = new Diagnostics(byId("diagnostics"), this.journal, market);
+    this.palette = new Palette(byId("palette"), market.instruments.map(({ name }) => name), (name) => this.focusOn(name));
     byId("picker").replaceChildren(...market.instruments.map(({ name }) => new Option(name, name)));
   }
 
@@ -72,6 +78,7 @@ class Page {
     setText(button, `theme: ${theme()}`);
     button.addEventListener("click", () => this.#themeChanged(setText(button, `theme: ${nextTheme()}`)));
     byId("freeze").addEventListener("click", () => this.#freeze());
+    byId("diagnostics-open").addEventListener("click", () => this.diagnostics.toggle());
     byId("help-open").addEventListener("click", () => this.help.toggle());
     for (const tab of byId("tabs").children) tab.addEventListener("click", () => this.#turnTo(tab.dataset.panel));
     byId("tabs").addEventListener("keydown", (event) => this.#keyInTabs(event));
@@ -87,13 +94,13 @@ class Page {
   /** What keys ask of the page itself. */
   #deeds() {
     return {
-      find: () => byId("picker").focus(),
+      find: () => this.palette.open(),
       freeze: () => this.#freeze(),
       panel: (name) => this.#turnTo(name, true),
       instrument: (index) => this.market.instruments[index] && this.focusOn(this.market.instruments[index].name),
       venue: (index) => this.focus.venues[index] && this.view.switchVenue(this.focus.venues[index]),
-      close: () => document.activeElement?.blur(),
-      diagnostics: () => {},
+      close: () => this.diagnostics.close(),
+      diagnostics: () => this.diagnostics.toggle(),
     };
   }
 
@@ -121,6 +128,7 @@ class Page {
 
   #take(message, heard) {
     const now = performance.now();
+    this.journal.take(message, now);
     if (message.t === "snap" || message.t === "d") this.#takeBook(message, heard, now);
     else if (message.t === "bbo") this.#then(() => this.market.takeBest(message, now), "market", "books", "edges");
     else if (message.t === "status") this.#then(() => this.market.takeStatus(message, now), ...PANELS);
@@ -140,9 +148,13 @@ class Page {
   }
 
   #takeBook(frame, heard, now) {
+    const gaps = this.focus.resyncs.gap;
     const taken = this.focus.take(frame);
     if (!taken) return;
-    if (taken.renew) this.connection.renew(frame.ch);
+    if (taken.renew) {
+      this.connection.renew(frame.ch);
+      this.journal.renewed(frame.ch, this.focus.resyncs.gap > gaps ? "gap" : "checksum");
+    }
     if (taken.venue) this.market.takeState(this.focus.instrument, taken.venue, frame, now);
     this.#mark(...(taken.venue ? ["books", "depth", "edges"] : ["ladder", "depth"]));
     this.arrivals.push(heard);
@@ -212,6 +224,7 @@ class Page {
     this.scheduled = false;
     const now = performance.now();
     this.topbar.render(this.connection, this.refusals, now);
+    this.diagnostics.render(this.connection, now);
     this.#tellFrozen();
     if (this.view.frozen) return;
     const later = this.panels.render(this.dirty, now, () => this.#pageHops(now));

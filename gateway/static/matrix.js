@@ -8,7 +8,7 @@ import { age, glyph, shortFlags, stateWords } from "./words.js";
 
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 const LONG = 9; // characters of a price from which a cell needs a smaller face
-const LINE = { width: 64, height: 14 }; // of a minute's middle
+const LINE = { width: 40, height: 14 }; // of a minute's middle
 const LINE_MS = 1_000;
 const SORT_MS = 2_000; // rows that jump more often can't be read
 const OLD_MS = 5_000; // an age bar is full
@@ -48,7 +48,7 @@ export class Matrix {
   }
 
   #build() {
-    const head = within(element("tr"), column("Instrument"), ...this.market.venues.map(column), column("60 s"), column("Cross, bps"));
+    const head = within(element("tr"), column("Instrument"), ...this.market.venues.map(column), column("60 s"), column("Cross"));
     this.table.tHead.replaceChildren(head);
     this.rows = this.market.instruments.map(({ name }) => this.#buildRow(name));
     this.table.tBodies[0].replaceChildren(...this.rows.map((row) => row.node));

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
 
 import pytest
 import redis
@@ -27,6 +29,7 @@ VENUES = ("binance", "bybit", "kraken", "coinbase")
 WAIT_MS = 15_000
 LIVE = "#matrix td.book[data-state=live]"
 NETWORK = re.compile(r"net::ERR_(CONNECTION_REFUSED|NETWORK_CHANGED)")  # stopped by the test; a cable pulled elsewhere
+AXE = Path(__file__).with_name("vendor") / "axe.min.js"
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -169,7 +172,11 @@ def test_hops_stand_beside_what_they_measure(page: Page, feeder: Feeder) -> None
 
 def test_keys_move_in_the_matrix_and_focus_an_instrument(page: Page) -> None:
     page.keyboard.press("/")
-    expect(page.locator("#picker")).to_be_focused()
+    page.keyboard.type("eth")
+    page.keyboard.press("Enter")
+    expect(page.locator("#ladder-title")).to_have_text("ETH-USD ladder")
+    page.keyboard.press("1")
+    expect(page.locator("#ladder-title")).to_have_text("BTC-USDT ladder")
     page.locator("#matrix td[tabindex='0']").focus()
     for key in ("ArrowRight", "ArrowRight", "ArrowDown", "Enter"):
         page.keyboard.press(key)
@@ -225,6 +232,38 @@ def test_an_edge_is_told_with_the_size_at_which_it_is_gone(page: Page, feeder: F
     feeder.publish()
     expect(cell).to_have_attribute("data-kind", "barred", timeout=WAIT_MS)
     expect(cell.locator(".size")).to_have_text("kraken stale")
+
+
+def test_the_diagnostics_count_losses_and_show_messages(page: Page, feeder: Feeder) -> None:
+    page.keyboard.press("x")
+    kraken = page.locator("#diagnostics .losses tr", has=page.get_by_role("rowheader", name=f"kraken:{INSTRUMENT}"))
+    losses = int(kraken.locator("td").nth(2).text_content() or "0")
+    feeder.judge("kraken", State.STALE, "checksum mismatch")
+    feeder.publish()
+    expect(kraken.locator("td").nth(2)).to_have_text(str(losses + 1), timeout=WAIT_MS)
+    expect(kraken).to_contain_text("checksum mismatch")
+    expect(page.locator("#diagnostics .messages")).to_contain_text('"t":"hb"', timeout=WAIT_MS)
+    page.keyboard.press("Escape")
+    expect(page.locator("#diagnostics")).to_be_hidden()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_no_barrier_that_a_program_can_find(page: Page, size: dict[str, int], theme: Literal["dark", "light"]) -> None:
+    page.emulate_media(color_scheme=theme)
+    page.set_viewport_size(size)  # type: ignore[arg-type,unused-ignore]  # a literal that some versions type
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    panels = ["b", "n", "t", "d", "a", "p", "m", "x"]
+    found = []
+    for key in panels:
+        page.keyboard.press(key)
+        page.wait_for_timeout(100)  # not for a state: axe looks at whatever has been drawn by then
+        result = page.evaluate("axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] })")
+        found += [
+            (key, one["id"], one["nodes"][0]["html"][:120], one["nodes"][0]["failureSummary"])
+            for one in result["violations"]
+        ]
+    assert not found, "\n\n".join(f"{key}: {rule}: {node}\n{why}" for key, rule, node, why in found)
 
 
 @pytest.mark.parametrize(("size", "panels"), [(DESK, 5), (PHONE, 1)], ids=["desk", "phone"])

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { backoff, isRefusal, requestsBetween } from "../../../gateway/static/connection.js";
 import { crossing } from "../../../gateway/static/consolidated.js";
+import { found } from "../../../gateway/static/finding.js";
 import { History, polyline } from "../../../gateway/static/history.js";
+import { Journal } from "../../../gateway/static/journal.js";
 import { waterfall } from "../../../gateway/static/latency.js";
 import { Market } from "../../../gateway/static/market.js";
 import { Samples } from "../../../gateway/static/samples.js";
@@ -132,4 +134,26 @@ test("instruments are listed by what the reader asks for", () => {
   market.takeState("C-USD", "kraken", { st: "live", fl: [], age_ms: 9 }, 0);
   const order = (name) => sortedNames(["A-USD", "B-USD", "C-USD"], name, market, 0).map((each) => each[0]).join("");
   assert.deepEqual(["as listed", "crossed first", "widest first", "stalest first"].map(order), ["ABC", "BAC", "CAB", "ACB"]);
+});
+
+test("the journal counts what ceased to be live, and keeps messages only while somebody looks", () => {
+  const journal = new Journal();
+  const status = (st, why = "") => journal.take({ t: "status", ex: "kraken", sym: "BTC-USD", st, why, since: 7 }, 1);
+  for (const [state, why] of [["syncing"], ["live"], ["stale", "checksum mismatch"], ["stale", "again"], ["live"]]) status(state, why);
+  journal.take({ t: "hello" }, 2);
+  journal.take({ t: "hello" }, 3);
+  journal.take({ t: "trades", drop: 4 }, 4);
+  const { books, changes, reconnects, dropped_trades: dropped, messages } = journal.report();
+  assert.deepEqual([books["kraken:BTC-USD"].losses, books["kraken:BTC-USD"].reasons], [1, { "checksum mismatch": 1 }]);
+  assert.deepEqual([changes.length, reconnects, dropped, messages.length], [3, 1, 4, 0]);
+  journal.isListening = true;
+  for (let count = 0; count < 60; count += 1) journal.take({ t: "hb", n: count }, 5);
+  assert.deepEqual([journal.messages.length, journal.messages[0].n], [50, 59]);
+});
+
+test("an instrument is found by letters of it, the one that begins with them first", () => {
+  const names = ["ETH-BTC", "BTC-USD", "BTC-USDT", "ADA-USDT"];
+  assert.deepEqual(found(names, "btc"), ["BTC-USD", "BTC-USDT", "ETH-BTC"]);
+  assert.deepEqual(found(names, "btc usdt"), ["BTC-USDT"]);
+  assert.deepEqual(found(names, ""), names);
 });
