@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from gateway.bearer import from_header
 from gateway.channels import ANY_VENUE, RATES_MS, TICK_MS, parse_channel, quantise
+from gateway.contract.document import DOCUMENTS, written
 from gateway.replica import Replica
 from gateway.rest import asked, books, edges, impact, system
 from gateway.rest.asked import BadQuery
@@ -38,7 +39,7 @@ Endpoint = Callable[[Request], Awaitable[Any]]
 
 
 def routes() -> list[Route]:
-    """Give all paths; the token, where one is set, is asked for but by the two that tell whether we are well."""
+    """Give all paths; the token, where one is set, is asked for but by health and the published contract."""
     guarded: dict[str, Endpoint] = {
         "/metrics": _metrics,
         "/api/v1/version": _version,
@@ -56,7 +57,8 @@ def routes() -> list[Route]:
         "/api/v1/stream": _events,
     }
     paths = [Route(path, _guard(endpoint)) for path, endpoint in guarded.items()]
-    return [Route("/healthz", _health), Route("/readyz", _readiness), *paths]
+    documents = [Route(f"/{name}.json", _document) for name in DOCUMENTS]
+    return [Route("/healthz", _health), Route("/readyz", _readiness), *documents, *paths]
 
 
 def _guard(endpoint: Endpoint) -> Endpoint:
@@ -116,6 +118,11 @@ def _replica(request: Request) -> Replica:
     if replica.joined_at is None:
         raise HTTPException(503, "nothing has been published of the instrument yet")
     return replica
+
+
+async def _document(request: Request) -> Response:
+    name = request.url.path.removeprefix("/").removesuffix(".json")
+    return Response(written(name), media_type="application/json")
 
 
 async def _health(request: Request) -> Response:
