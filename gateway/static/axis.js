@@ -4,16 +4,18 @@ import { toText, toUnits } from "./decimals.js";
 import { rowOf } from "./grouping.js";
 
 /**
- * One book's sizes by row of the axis.
+ * One book's sizes by row of the axis, as far as the axis goes.
  * @param {Array<{price: string, size: string}>} levels
  * @param {"bids"|"asks"} side
  * @param {{step: bigint, price: number, size: number}} scale
+ * @param {bigint} end the furthest row, for this side
  * @returns {Map<bigint, bigint>} row to size, in units
  */
-export function rowSizes(levels, side, scale) {
+export function rowSizes(levels, side, scale, end) {
   const sizes = new Map();
   for (const level of levels) {
     const row = rowOf(toUnits(level.price, scale.price), side, scale.step);
+    if (side === "bids" ? row < end : row > end) break;
     sizes.set(row, (sizes.get(row) ?? 0n) + toUnits(level.size, scale.size));
   }
   return sizes;
@@ -34,8 +36,9 @@ export function middleRow(bid, ask, scale) {
  * @returns {{rows: Array<{price: string, cells: Array<{side: string, size: string, share: number}|null>}>, peak: bigint}}
  */
 export function axis(books, centre, count, scale) {
-  const sides = [...books.values()].map((book) => ["asks", "bids"].map((side) => [side, rowSizes(book[side], side, scale)]));
   const first = centre + scale.step * BigInt(Math.floor(count / 2));
+  const ends = { asks: first, bids: first - scale.step * BigInt(count - 1) };
+  const sides = [...books.values()].map((book) => ["asks", "bids"].map((side) => [side, rowSizes(book[side], side, scale, ends[side])]));
   const prices = Array.from({ length: count }, (_, index) => first - scale.step * BigInt(index));
   let peak = 1n;
   for (const price of prices) for (const both of sides) for (const [, sizes] of both) if ((sizes.get(price) ?? 0n) > peak) peak = sizes.get(price);

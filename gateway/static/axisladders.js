@@ -89,13 +89,13 @@ export class AxisLadders {
   }
 
   #buildRow() {
-    const price = element("th", "price");
-    price.scope = "row";
+    const [price, title] = [element("div", "cell"), element("th", "price")];
+    title.scope = "row";
     const cells = this.columns.map(() => {
-      const [bar, number] = [element("i", "bar"), element("span", "number")];
+      const [bar, number] = [element("i", "bar"), element("div", "cell number")];
       return { bar, number, node: within(element("td", "size"), bar, number) };
     });
-    return { price, cells, node: within(element("tr"), price, ...cells.map(({ node }) => node)) };
+    return { price, cells, node: within(element("tr"), within(title, price), ...cells.map(({ node }) => node)) };
   }
 
   /** The step in force, or null while there is no middle to put the axis around. */

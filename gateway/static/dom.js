@@ -1,5 +1,7 @@
 /** The few ways this page touches the document: text only as text, and only where it changed. */
 
+const STEPS = 1_000; // of a track: less is not seen
+
 /** @returns {HTMLElement} a new element */
 export function element(tag, className = "", text = "") {
   const node = document.createElement(tag);
@@ -21,8 +23,15 @@ export function drawn(tag, attributes) {
   return node;
 }
 
+/*
+ * What a node was last told is kept beside it: to ask the document costs more than to compare, and most of what is told
+ * ten times a second is what was told before. So a node's text, attribute or span is only ever changed through here.
+ */
+
 /** Show this text, if another is shown; the text node there is reused, so that nothing is left to collect. */
 export function setText(node, text) {
+  if (node.shownText === text) return;
+  node.shownText = text;
   const only = node.firstChild;
   if (only?.nodeType !== Node.TEXT_NODE || only.nextSibling) {
     if (node.textContent !== text) node.textContent = text;
@@ -31,15 +40,18 @@ export function setText(node, text) {
 
 /** Carry this data attribute, if another is carried. "" removes it. */
 export function setData(node, name, value) {
-  if ((node.dataset[name] ?? "") === value) return;
+  const shown = (node.shownData ??= {});
+  if (shown[name] === value) return;
+  shown[name] = value;
   if (value === "") delete node.dataset[name];
   else node.dataset[name] = value;
 }
 
 /** Move and stretch a bar to [from, to] of its track, both in 0..1, without a layout. */
 export function setSpan(node, from, to) {
-  const transform = `translateX(${(from * 100).toFixed(1)}%) scaleX(${Math.max(0, to - from).toFixed(4)})`;
-  if (node.dataset.span === transform) return;
-  node.dataset.span = transform;
-  node.style.transform = transform;
+  const [at, width] = [Math.round(from * STEPS), Math.round(Math.max(0, to - from) * STEPS)];
+  if (node.shownAt === at && node.shownWidth === width) return;
+  node.shownAt = at;
+  node.shownWidth = width;
+  node.style.transform = `translateX(${(at * 100) / STEPS}%) scaleX(${width / STEPS})`;
 }

@@ -109,16 +109,16 @@ export class LadderTable {
   }
 
   #row(side, depth) {
-    const row = { price: element("td", "price"), size: element("td", "size"), bars: [], level: null };
-    row.node = within(element("tr"), row.price, row.size);
+    const row = { price: element("div", "cell"), size: element("td", "size"), text: element("div", "cell number"), bars: [], level: null };
+    row.node = within(element("tr"), within(element("td", "price"), row.price), row.size);
     Object.assign(row.node.dataset, { side, depth });
     if (this.venues.length) {
-      row.total = element("td", "total");
+      row.total = element("div", "cell");
       row.bars = this.venues.map((_, index) => element("i", `part venue-${index}`));
-      within(row.node, row.total, within(element("td", "who"), within(element("div", "track"), ...row.bars)));
+      within(row.size, row.text);
+      within(row.node, within(element("td", "total"), row.total), within(element("td", "who"), within(element("div", "track"), ...row.bars)));
       row.node.tabIndex = side === "bids" && depth === 0 ? 0 : -1;
     } else {
-      row.text = element("span", "number");
       row.bars = [element("i", "bar")];
       within(row.size, ...row.bars, row.text);
     }
@@ -128,7 +128,7 @@ export class LadderTable {
   #show(row, level, total, { places, peak }) {
     row.level = level ?? null;
     setText(row.price, level ? padZeros(level.price, places) : "");
-    setText(row.text ?? row.size, level ? padBlanks(level.size, this.sizePlaces) : "");
+    setText(row.text, level ? padBlanks(level.size, this.sizePlaces) : "");
     if (row.total) setText(row.total, total ? padBlanks(total, this.totalPlaces) : "");
     if (!row.total) return setSpan(row.bars[0], 0, level ? Number(level.size) / peak : 0);
     let from = 0;

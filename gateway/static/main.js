@@ -86,9 +86,18 @@ class Page {
     document.addEventListener("visibilitychange", () => this.#viewChanged());
     for (const size of [SMALL, WIDE]) size.addEventListener("change", () => this.#viewChanged());
     DARK.addEventListener("change", () => this.#themeChanged());
-    new ResizeObserver(() => this.#mark(...PANELS)).observe(document.body);
+    this.#watchRoom();
     setInterval(() => this.#mark("market", "books", "latency", "edges"), AGES_MS);
     this.#turnTo(PANELS.includes(fromAddress("panel")) ? fromAddress("panel") : "ladder");
+  }
+
+  /** Panels change their size with the window, with the choices and when banners come and go. */
+  #watchRoom() {
+    const watcher = new ResizeObserver(() => {
+      this.panels.resized();
+      this.#mark(...PANELS);
+    });
+    for (const node of [document.body, byId("ladder-body"), byId("books")]) watcher.observe(node);
   }
 
   /** What keys ask of the page itself. */

@@ -12,6 +12,7 @@ const LINE = { width: 40, height: 14 }; // of a minute's middle
 const LINE_MS = 1_000;
 const SORT_MS = 2_000; // rows that jump more often can't be read
 const OLD_MS = 5_000; // an age bar is full
+const AGE_STEPS = 20; // of an age bar: it need not creep
 const PARTS = ["bid", "ask", "spread", "mark", "age"];
 
 export class Matrix {
@@ -92,7 +93,7 @@ export class Matrix {
     if (this.isLining) row.line.setAttribute("points", polyline(this.market.history(row.name).values, LINE.width, LINE.height));
     const quote = this.market.quotes.get(row.name);
     const spread = quote?.bid && quote.ask ? basisPoints(quote.ask, quote.bid) : "";
-    setText(row.all, quote?.crossed ? `✕ ${spread}` : spread);
+    setText(row.all, quote?.crossed ? `✕${spread}` : spread);
     setData(row.all, "crossed", quote?.crossed ? "yes" : "");
   }
 
@@ -104,7 +105,7 @@ export class Matrix {
     setData(parts.ask, "best", best.ask.has(venue) ? "yes" : "");
     setText(parts.mark, glyph(book.state));
     const ageMs = this.market.age(book, nowMs);
-    setSpan(bar, 0, Math.min(1, (ageMs ?? 0) / OLD_MS));
+    setSpan(bar, 0, Math.min(1, Math.round(((ageMs ?? 0) / OLD_MS) * AGE_STEPS) / AGE_STEPS));
     if (book.state !== "live") {
       setText(why, `${glyph(book.state)} ${book.state}${book.why ? `: ${book.why}` : ""}`);
       return;

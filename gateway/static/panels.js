@@ -16,7 +16,8 @@ import { DECK, PANELS } from "./view.js";
 export const SMALL = matchMedia("(max-width: 899px)");
 export const WIDE = matchMedia("(min-width: 1900px)");
 
-const SLOW_MS = 200; // charts are read, not watched: five times a second is plenty
+/** How often a panel is drawn at most, in ms: charts and lists are read, not watched. The ladders follow every frame. */
+const PACE_MS = { market: 240, trades: 150, depth: 240, edges: 240, latency: 950 };
 const MIN_ROWS = 5;
 const MAX_ROWS = 40;
 const HEADER_PX = 29; // each venue ladder carries its own
@@ -74,8 +75,15 @@ export class Panels {
     }
   }
 
+  /** The room for rows may have changed: measure it before the next render. */
+  resized() {
+    this.rows = null;
+    this.drawnMs.clear();
+  }
+
   /** The view changed: say so on every control. */
   viewChanged() {
+    this.rows = null;
     this.#arrange();
     this.drawnMs.clear();
   }
@@ -96,18 +104,17 @@ export class Panels {
   render(due, now, pageHops) {
     const shown = this.visible();
     const later = [];
-    const rows = due.has("ladder") || due.has("books") ? rowsThatFit(this.view.trim) : null;
+    this.rows ??= rowsThatFit(this.view.trim);
     for (const name of PANELS) {
       if (!due.has(name) || !shown.has(name)) continue;
       if (this.#isEarly(name, now)) later.push(name);
-      else this.#render(name, now, rows, pageHops);
+      else this.#render(name, now, this.rows, pageHops);
     }
     return later;
   }
 
   #isEarly(name, now) {
-    if (name !== "depth" && name !== "edges") return false;
-    if (now - (this.drawnMs.get(name) ?? -Infinity) < SLOW_MS) return true;
+    if (now - (this.drawnMs.get(name) ?? -Infinity) < (PACE_MS[name] ?? 0)) return true;
     this.drawnMs.set(name, now);
     return false;
   }

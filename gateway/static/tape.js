@@ -7,6 +7,8 @@ import { clock } from "./words.js";
 
 const SHOWN = 100; // what one can scroll back through
 const LONG = 18; // digits of price and size from which a smaller face is needed
+const LEAST_ROW_PX = 16;
+const CLASSES = ["time", "from", "taker", "price", "size"];
 const TAKERS = { b: "▲ buy", s: "▼ sell" };
 const LEAST = [["any size", "0"], ["≥ 100", "100"], ["≥ 1k", "1000"], ["≥ 10k", "10000"], ["≥ 100k", "100000"], ["≥ 1M", "1000000"]];
 const HEAT = [1_000, 10_000, 100_000]; // notional from which a row is set off, in three strengths
@@ -29,7 +31,10 @@ export class Tape {
     this.box.addEventListener("pointerleave", () => this.#read("pointer", false, onResume));
     this.box.addEventListener("focusin", () => this.#read("focus", true));
     this.box.addEventListener("focusout", () => this.#read("focus", false, onResume));
-    this.box.addEventListener("scroll", onResume, { passive: true });
+    this.isScrolled = false;
+    this.fits = SHOWN;
+    new ResizeObserver(([{ contentRect }]) => (this.fits = Math.ceil(contentRect.height / LEAST_ROW_PX))).observe(this.box);
+    this.box.addEventListener("scroll", () => this.#scrolled(onResume), { passive: true });
     this.newer.addEventListener("click", () => this.#catchUp(onResume));
   }
 
@@ -49,7 +54,7 @@ export class Tape {
 
   /** Show the newest, unless it is being read: then count what is new. */
   render() {
-    const held = !this.isRefiltered && (this.reading.pointer || this.reading.focus || this.box.scrollTop > 0);
+    const held = !this.isRefiltered && (this.reading.pointer || this.reading.focus || this.isScrolled);
     if (!held) this.#renew();
     const fresh = this.trades.heard - this.heardShown;
     this.newer.hidden = !held;
@@ -61,8 +66,21 @@ export class Tape {
     this.heardShown = this.trades.heard;
     const filter = { venue: this.venue.value, least: this.least.value };
     this.shown = merged(this.trades.entries).filter((entry) => passes(entry, filter)).slice(0, SHOWN);
-    this.shown.forEach((entry, index) => this.#show(this.#row(index), entry));
+    this.#fill(this.fits);
     this.rows.slice(this.shown.length).forEach((row) => setData(row.node, "kind", "empty"));
+  }
+
+  /** Write the first rows; those below are written once somebody scrolls to them. */
+  #fill(count) {
+    this.shown.forEach((entry, index) => (index < count || !this.rows[index]) && this.#show(this.#row(index), entry));
+  }
+
+  /** Where the box stands is kept, for to ask it while rendering would lay the page out once more. */
+  #scrolled(onResume) {
+    const isScrolled = this.box.scrollTop > 0;
+    if (isScrolled && !this.isScrolled) this.#fill(SHOWN);
+    this.isScrolled = isScrolled;
+    onResume();
   }
 
   #row(index) {
@@ -71,8 +89,8 @@ export class Tape {
   }
 
   #build() {
-    const cells = ["time", "from", "taker", "price", "size"].map((name) => element("td", name));
-    const node = within(element("tr"), ...cells);
+    const cells = CLASSES.map(() => element("div", "cell"));
+    const node = within(element("tr"), ...cells.map((cell, index) => within(element("td", CLASSES[index]), cell)));
     this.body.append(node);
     return { node, cells };
   }

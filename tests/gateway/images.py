@@ -70,9 +70,10 @@ def await_page(page: Page, address: str) -> None:
                 raise
             time.sleep(0.5)
     page.locator("#connection[data-state=open]").wait_for(timeout=START_MS)
-    page.wait_for_function(
-        "fetch('readyz').then((answer) => answer.json()).then(({ status }) => status === 'OK')", timeout=START_MS
-    )
+    while "OK" not in page.evaluate("fetch('readyz').then((answer) => answer.text())"):
+        if time.monotonic() > deadline:
+            raise TimeoutError("not all books have become live")
+        time.sleep(0.5)
 
 
 def quantised(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
