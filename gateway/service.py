@@ -34,6 +34,7 @@ TICKS_PER_HEARTBEAT = HEARTBEAT_MS // TICK_MS
 SESSIONS_AT_ONCE = 64  # clients written to before others get a turn: 64 take about 1.5 ms
 AWAY_MS = (500, 3000)  # when clients may come back after a stop: spread, so that they don't come all at once
 ENDED_BY_US = ("without completing handshake", "Invalid HTTP request", "without completing response")
+KERNEL_BYTES = 64 * 1024  # of one client, that the kernel takes and has not sent: by itself it would take 4 MiB
 STOP_S = 2  # clients that have not closed by then are cut off
 
 
@@ -53,6 +54,7 @@ async def serve(settings: Settings, listener: socket.socket | None = None) -> No
     board = Board(settings, gateway.hub, rings)
     gateway.capabilities, gateway.records = board.capabilities, source.counters
     listener = listener or _bind(settings.host, settings.port)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, KERNEL_BYTES)
     server = _server(gateway)
     await server.startup(sockets=[listener])
     LOG.info("listening on http://%s:%d/", *listener.getsockname()[:2])
