@@ -9,6 +9,7 @@ ThalwegError
 |-- RedisTrouble         the operator: Redis can't be used; the service retries by itself
 |   |-- FunctionsMissing the operator: the server functions are not loaded (`thalweg redis-init`)
 |   `-- RedisFull        the operator: the server's memory is full; what may be trimmed is trimmed meanwhile
+|-- GatewayTrouble       the user: no gateway answers, it refuses, or it does not want this client back
 |-- Fenced               nobody: another owner took the stream over; this one stops writing
 `-- Held                 nobody: another worker holds the lease; this one waits its turn
 """
@@ -58,6 +59,15 @@ class FunctionsMissing(RedisTrouble):
 
 class RedisFull(RedisTrouble):
     """The server refuses to store more; reading, trimming and leases still work."""
+
+
+class GatewayTrouble(ThalwegError):
+    """A client can't use the gateway; `for_good` where trying again does not help."""
+
+    def __init__(self, text: str, for_good: bool = False) -> None:
+        """Keep whether another attempt may help."""
+        super().__init__(text)
+        self.for_good = for_good
 
 
 class Fenced(ThalwegError):
