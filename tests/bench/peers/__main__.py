@@ -1,6 +1,7 @@
 """Ours and a peer's on the same frames, in turn: `python -m tests.bench.peers`; `make bench-peers` installs them first.
 
-cryptofeed 2.4.1 speaks version 1 of Kraken's protocol, which our captures are not of: there is no row for Kraken.
+cryptofeed 2.4.1 speaks version 1 of Kraken's protocol, which our captures are not of: it is given the same changes in
+that form, with the same digits, whose checksum is the same; both sides check it.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from thalweg.capture import parse_line
 
 CYCLES, SLICE_S = 8, 0.25
 PYTHON = ROOT / "build/peers/cryptofeed/bin/python"
-BOOKS = {"binance": b"depthUpdate", "bybit": b'"orderbook.', "coinbase": b'"l2_data"'}
+BOOKS = {"binance": b"depthUpdate", "bybit": b'"orderbook.', "coinbase": b'"l2_data"', "kraken": b'"channel":"book","type"'}
 WHOLE = re.compile(rb'"type": ?"snapshot"')
+PAIR = "XBT/USD"
 GOAL = Goal(4, 8, above=True)
 
 
@@ -86,16 +88,33 @@ def books_alone(replay: Replay, venue: str) -> Replay:
 def for_theirs(replay: Replay, capture: Path) -> dict[str, Any]:
     """Give the same frames as the peer's side reads them."""
     groups: list[dict[str, Any]] = []
+    form = kraken_v1 if replay.venue.name == "kraken" else bytes
     for step in replay.steps:
         if step.fetched:
             continue  # it asks for these itself
         whole = WHOLE.search(step.data) is not None
         if not groups or groups[-1]["whole"] != whole:
             groups.append({"whole": whole, "frames": []})
-        groups[-1]["frames"].append(step.data.decode())
+        groups[-1]["frames"].append(form(step.data).decode())
     with gzip.open(capture) as file:
         lines = [line for text in file if (line := parse_line(text)) and line.direction == "h"]
-    return {"groups": groups, "answers": {line.url or "": line.data.decode() for line in lines}}
+    answers = {line.url or "": line.data.decode() for line in lines}
+    if form is kraken_v1:
+        answers["/AssetPairs"] = json.dumps({"result": {"XXBTZUSD": {"wsname": PAIR}}})
+    return {"groups": groups, "answers": answers}
+
+
+def kraken_v1(frame: bytes) -> bytes:
+    """Give a book frame of version 2 as version 1 has it: the same digits, as text."""
+    told = json.loads(frame, parse_float=str, parse_int=str)
+    (book,) = told["data"]
+    names = ("bs", "as") if told["type"] == "snapshot" else ("b", "a")
+    sides: dict[str, Any] = {
+        name: [[level["price"], level["qty"], "1.0"] for level in book[side]]
+        for name, side in zip(names, ("bids", "asks"), strict=True)
+        if book[side] or names[0] == "bs"
+    }
+    return json.dumps([1, sides | {"c": book["checksum"]}, "book-25", PAIR]).encode()
 
 
 def compare(venue: str, folder: Path) -> Row:

@@ -15,9 +15,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from cryptofeed.defines import L2_BOOK
-from cryptofeed.exchanges import BinanceUS, Bybit, Coinbase
+from cryptofeed.exchanges import BinanceUS, Bybit, Coinbase, Kraken
 
-FEEDS = {"binance": BinanceUS, "bybit": Bybit, "coinbase": Coinbase}
+FEEDS = {"binance": BinanceUS, "bybit": Bybit, "coinbase": Coinbase, "kraken": Kraken}
+OPTIONS = {"kraken": {"checksum_validation": True, "max_depth": 25}}
 ADDRESSES = {"bybit": "wss://stream.bybit.com/v5/public/spot"}
 
 
@@ -55,7 +56,7 @@ def feed(venue: str, answers: Answers) -> Any:
     kind = FEEDS[venue]
     kind.http_sync = SimpleNamespace(read=answers.read_now)
     symbols = list(kind.symbol_mapping())[:1]
-    made = kind(symbols=symbols, channels=[L2_BOOK], callbacks={L2_BOOK: best})
+    made = kind(symbols=symbols, channels=[L2_BOOK], callbacks={L2_BOOK: best}, **OPTIONS.get(venue, {}))
     made.http_conn = answers
     return made
 
