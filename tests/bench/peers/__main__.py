@@ -26,7 +26,12 @@ from thalweg.capture import parse_line
 
 CYCLES, SLICE_S = 8, 0.25
 PYTHON = ROOT / "build/peers/cryptofeed/bin/python"
-BOOKS = {"binance": b"depthUpdate", "bybit": b'"orderbook.', "coinbase": b'"l2_data"', "kraken": b'"channel":"book","type"'}
+BOOKS = {
+    "binance": b"depthUpdate",
+    "bybit": b'"orderbook.',
+    "coinbase": b'"l2_data"',
+    "kraken": b'"channel":"book","type"',
+}
 WHOLE = re.compile(rb'"type": ?"snapshot"')
 PAIR = "XBT/USD"
 GOAL = Goal(4, 8, above=True)
