@@ -5,13 +5,13 @@
 #   SKIP_BROWSER=1         for `make test`: leave the browser tests out, reported as skips
 
 .DEFAULT_GOAL := help
-.PHONY: help install up check test chaos soak fuzz bench bench-peers images lock clean
+.PHONY: help install up check test test-browser chaos soak fuzz bench bench-peers images lock clean
 
 BIN := .venv/bin
 ON = $(filter-out 0 no off false,$(1))
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 install: .venv/.installed .venv/.warmed  ## make .venv from the lock and compile the kernels; nothing if up to date
 
@@ -36,6 +36,9 @@ ifneq ($(call ON,$(SKIP_BROWSER)),)
 else
 	@chromium=$$(deploy/chromium) && echo "$(BIN)/python -m pytest" && THALWEG_CHROMIUM="$$chromium" $(BIN)/python -m pytest
 endif
+
+test-browser: install  ## only the browser tests, all before a real gateway and some before the whole demo
+	@chromium=$$(deploy/chromium) && THALWEG_CHROMIUM="$$chromium" $(BIN)/python -m pytest -m browser
 
 # On Valkey from the lock and on the system's Redis. The seed is printed; the same seed makes the same schedule.
 chaos: install  ## faults of every kind against real processes (SEED=1 MINUTES=11.5 SERVERS=valkey,redis MUTANTS=1)

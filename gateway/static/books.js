@@ -24,6 +24,7 @@ function toLevel(wire) {
 export class Book {
   constructor() {
     this.sequence = null;
+    this.epoch = null;
     this.bids = [];
     this.asks = [];
     this.stamps = {};
@@ -40,6 +41,7 @@ export class Book {
     else if (this.sequence === null || frame.p !== this.sequence) return GAP;
     else this.#apply(frame);
     this.sequence = frame.s;
+    this.epoch = frame.e ?? this.epoch;
     this.stamps = frame.ts ?? {};
     if (frame.crc === undefined || frame.crc === null) return APPLIED;
     return checksum(this.bids, this.asks) === frame.crc ? APPLIED : MISMATCH;

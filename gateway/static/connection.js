@@ -1,6 +1,7 @@
 /**
  * The socket to the gateway: connects, keeps the wanted channels subscribed, notices silence, and
  * connects again with full-jitter back-off. What it hears goes to `onMessage`, one object at a time.
+ * What it asks goes through `onRequest`, which may add to it. No document is needed: see client.js.
  */
 
 const SUBPROTOCOL = "thalweg.v1+json";
@@ -11,6 +12,8 @@ const BACKOFF_CAP_MS = 20_000;
 const SETTLE_MS = 400; // at most three requests each: below the gateway's ten a second
 const RETRY_MS = 1_000; // after an answer that says: not now
 const REFUSED_FROM = 4400; // close codes from here on mean: do not come back unasked
+const TOO_BIG = 1009; // and so does the one that WebSocket itself has
+const SILENT = 4011;
 
 /**
  * How long to wait before the n-th attempt: anywhere up to a doubling ceiling ("full jitter").
@@ -22,9 +25,9 @@ export function backoff(attempt, random) {
   return BACKOFF_FLOOR_MS + random * (ceiling - BACKOFF_FLOOR_MS);
 }
 
-/** Whether a close code asks the page to stay away. */
+/** Whether a close code asks the client to stay away. */
 export function isRefusal(code) {
-  return code >= REFUSED_FROM && code < 4500;
+  return code >= REFUSED_FROM || code === TOO_BIG;
 }
 
 /**
@@ -63,28 +66,38 @@ export class Connection {
 
   /**
    * @param {string} url
-   * @param {{onMessage: Function, onState: Function}} listener
+   * @param {{onMessage: Function, onState: Function, onRequest: Function}} listener
+   * @param {{protocols?: string[], Socket?: Function}} [options] further subprotocols; another WebSocket than the global one
    */
-  constructor(url, listener) {
-    this.url = url;
-    this.listener = listener;
+  constructor(url, listener, { protocols = [], Socket = globalThis.WebSocket } = {}) {
+    Object.assign(this, { url, listener, Socket, protocols: [SUBPROTOCOL, ...protocols] });
     this.state = "connecting";
     this.since = Date.now();
     this.rttMs = null;
     this.offsetUs = null;
     this.skippedTicks = 0;
     this.reason = "";
+    this.characters = 0; // heard since the start; all text is ASCII, so they are bytes before compression
+    this.frames = 0;
+    this.node = ""; // the gateway process that greeted last
   }
 
   /** Open the socket now; also the way back after a refusal. */
   open() {
     this.#stop();
     this.#become("connecting");
-    const socket = new WebSocket(this.url, SUBPROTOCOL);
+    const socket = new this.Socket(this.url, this.protocols);
     this.#socket = socket;
     socket.onmessage = (event) => socket === this.#socket && this.#hear(event.data);
     socket.onclose = (event) => socket === this.#socket && this.#lost(event.code, event.reason);
     this.#watch();
+  }
+
+  /** Go away for good, or until `open`. */
+  close() {
+    this.#stop();
+    this.reason = "closed by this side";
+    this.#become("waiting");
   }
 
   /**
@@ -103,6 +116,12 @@ export class Connection {
     this.#settleSoon();
   }
 
+  /** A channel was not granted after all: ask for it as one that is not held. */
+  askAnew(channel) {
+    this.#held.delete(channel);
+    this.#settleSoon();
+  }
+
   /** Many wishes in a row cost one exchange: the first at once, the others together a little later. */
   #settleSoon() {
     if (this.state !== "open") return;
@@ -114,7 +133,7 @@ export class Connection {
 
   #settle() {
     this.#settledMs = performance.now();
-    for (const request of requestsBetween(this.#held, this.#wanted, this.#again)) this.#send(request);
+    for (const request of requestsBetween(this.#held, this.#wanted, this.#again)) this.#send(this.listener.onRequest(request));
     this.#held = new Map(this.#wanted);
     this.#again.clear();
   }
@@ -135,13 +154,16 @@ export class Connection {
 
   #hear(text) {
     const heard = performance.now();
+    this.characters += text.length;
+    this.frames += 1;
     this.#watch();
     for (const line of text.split("\n")) {
       if (!line) continue;
       const message = JSON.parse(line);
-      if (message.t === "hello") this.#welcome();
+      if (message.t === "hello") this.#welcome(message);
       else if (message.t === "pong") this.#measure(message);
       else if (message.t === "ack" || message.t === "err") this.#answered(message);
+      else if (message.t === "lag") this.skippedTicks += message.skipped ?? 0;
       else if (message.t === "bye") this.#takeLeave(message);
       this.listener.onMessage(message, heard);
     }
@@ -153,8 +175,8 @@ export class Connection {
     this.#pauseMs = after_ms;
   }
 
-  #welcome() {
-    Object.assign(this, { reason: "", bestRttMs: undefined, skippedTicks: 0 });
+  #welcome({ node }) {
+    Object.assign(this, { node, reason: "", bestRttMs: undefined, skippedTicks: 0 });
     this.#attempt = 0;
     this.#pauseMs = undefined;
     this.#held = new Map();
@@ -183,11 +205,11 @@ export class Connection {
 
   #watch() {
     clearTimeout(this.#timers.silence);
-    this.#timers.silence = setTimeout(() => this.#lost(0, "silent for 5 s"), SILENCE_MS);
+    this.#timers.silence = setTimeout(() => this.#lost(SILENT, "silent for 5 s"), SILENCE_MS);
   }
 
   #lost(code, reason) {
-    this.#stop();
+    this.#stop(code === SILENT ? [SILENT, reason] : []);
     this.reason = reason || this.reason || (code ? `closed with code ${code}` : "closed");
     if (isRefusal(code)) return this.#become("refused");
     const delay = this.#pauseMs ?? backoff(this.#attempt, Math.random());
@@ -198,12 +220,12 @@ export class Connection {
     return undefined;
   }
 
-  #stop() {
+  #stop(farewell = []) {
     for (const timer of Object.values(this.#timers)) clearTimeout(timer);
     this.#timers = {};
     const socket = this.#socket;
     this.#socket = null;
-    socket?.close();
+    socket?.close(...farewell);
   }
 
   #become(state) {

@@ -46,9 +46,10 @@ export class Focus {
     return { venue, renew: verdict !== APPLIED };
   }
 
-  /** After a reconnect every book waits for its snapshot; what was shown stays until then. */
-  expectSnapshots() {
-    for (const book of [this.ladder, ...this.books.values()]) book.sequence = null;
+  /** A book of ours was found wrong and asked for again: nothing of it is shown until it has come. */
+  renewed(channel) {
+    const venue = this.#venueOf(channel);
+    (venue === "" ? this.ladder : this.books.get(venue))?.clear();
   }
 
   /** Keep why a channel was refused, to be said in its place; false when it is not one of ours. */

@@ -1,17 +1,18 @@
 /** The page put together: messages in, at most one render per animation frame out. */
 
-import { Connection } from "./connection.js";
 import { Controls } from "./controls.js";
 import { basisPoints } from "./decimals.js";
 import { Diagnostics } from "./diagnostics.js";
 import { setText } from "./dom.js";
+import { Feed } from "./feed.js";
 import { Focus } from "./focus.js";
 import { Help } from "./help.js";
+import { Hops } from "./hops.js";
 import { Journal } from "./journal.js";
 import { Market } from "./market.js";
+import { Pace } from "./pace.js";
 import { Palette } from "./palette.js";
 import { Panels, SMALL, WIDE } from "./panels.js";
-import { Samples } from "./samples.js";
 import { fromAddress, nextTheme, theme, toAddress } from "./state.js";
 import { channels } from "./subscriptions.js";
 import { TopBar } from "./topbar.js";
@@ -30,22 +31,25 @@ class Page {
     this.market.load(instruments);
     this.dirty = new Set();
     this.scheduled = false;
-    this.arrivals = [];
+    this.pace = new Pace();
+    this.renderedMs = -Infinity;
     this.refusals = new Map();
     this.journal = new Journal();
-    this.hops = { browser: new Samples(), paint: new Samples() };
+    this.hops = new Hops();
     this.view = new View(fromAddress, toAddress, () => this.#choicesChanged());
     this.#buildPanels();
     const url = new URL("ws/v1", document.baseURI);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     url.search = "";
-    this.connection = new Connection(url.href, {
+    this.connection = new Feed(url.href, {
       onMessage: (message, heard) => this.#take(message, heard),
-      onState: (connection) => this.#connectionChanged(connection),
+      onState: () => this.#mark("market"),
     });
     this.#listen();
     this.focusOn(this.market.instrument(fromAddress("instrument")) ? fromAddress("instrument") : instruments[0].name);
     this.connection.open();
+    this.pace.begin(performance.now());
+    this.#watchPace();
     this.#learnChecks();
   }
 
@@ -143,7 +147,7 @@ class Page {
     else if (message.t === "status") this.#then(() => this.market.takeStatus(message, now), ...PANELS);
     else if (message.t === "trades") this.#takeTrades(message);
     else if (message.t === "metrics") this.#then(() => this.panels.latency.take(message), "latency");
-    else if (message.t === "lag") this.#then(() => (this.connection.skippedTicks += message.skipped ?? 0), "market");
+    else if (message.t === "renewed") this.#takeRenewed(message);
     else if (message.t === "ack") this.#takeRefusals(message);
     else if (message.t === "err" && !message.retry) this.#then(() => this.refusals.set("an answer", message.msg), "market");
   }
@@ -157,35 +161,24 @@ class Page {
   }
 
   #takeBook(frame, heard, now) {
-    const gaps = this.focus.resyncs.gap;
     const taken = this.focus.take(frame);
     if (!taken) return;
-    if (taken.renew) {
-      this.connection.renew(frame.ch);
-      this.journal.renewed(frame.ch, this.focus.resyncs.gap > gaps ? "gap" : "checksum");
-    }
+    if (taken.renew) this.connection.renew(frame.ch);
     if (taken.venue) this.market.takeState(this.focus.instrument, taken.venue, frame, now);
     this.#mark(...(taken.venue ? ["books", "depth", "edges"] : ["ladder", "depth"]));
-    this.arrivals.push(heard);
-    const { offsetUs } = this.connection;
-    if (frame.ts?.g && offsetUs !== null) {
-      this.hops.browser.add((performance.timeOrigin + heard) * 1000 + offsetUs - frame.ts.g, now);
-    }
+    this.hops.take(frame, heard, this.connection.offsetUs, now);
+  }
+
+  #takeRenewed({ ch, why }) {
+    this.focus.renewed(ch);
+    this.journal.renewed(ch, why);
+    this.#mark("ladder", "books", "depth", "edges");
   }
 
   #takeTrades(message) {
     if (message.ch !== `trades:*:${this.focus.instrument}`) return;
     this.panels.tape.trades.take(message);
     this.#mark("trades");
-  }
-
-  #connectionChanged(connection) {
-    connection.lost ||= connection.state === "open";
-    if (connection.state !== "open") {
-      this.focus.expectSnapshots();
-      this.panels.tape.trades.interrupt();
-    }
-    this.#mark("market", "trades");
   }
 
   #then(act, ...panels) {
@@ -226,21 +219,33 @@ class Page {
     for (const panel of panels) this.dirty.add(panel);
     if (this.scheduled || document.hidden) return;
     this.scheduled = true;
-    requestAnimationFrame(() => this.#render());
+    const wait = this.pace.wait(performance.now(), this.renderedMs);
+    if (wait > 0) setTimeout(() => requestAnimationFrame(() => this.#render()), wait);
+    else requestAnimationFrame(() => this.#render());
+  }
+
+  /** Now and then look how regularly frames come, and say so where panels are drawn less often for it. */
+  #watchPace(nowMs = performance.now()) {
+    const rest = document.hidden ? 0 : this.pace.take(nowMs);
+    if (document.hidden) this.pace.begin(nowMs);
+    if (!rest) return requestAnimationFrame((now) => this.#watchPace(now));
+    const { perSecond } = this.pace;
+    byId("pace").hidden = perSecond === 0;
+    setText(byId("pace"), `slowed to ${perSecond}/s`);
+    return setTimeout(() => this.pace.begin(performance.now()) ?? this.#watchPace(), rest);
   }
 
   #render() {
     this.scheduled = false;
     const now = performance.now();
+    this.renderedMs = now;
     this.topbar.render(this.connection, this.refusals, now);
     this.diagnostics.render(this.connection, now);
     this.#tellFrozen();
     if (this.view.frozen) return;
-    const later = this.panels.render(this.dirty, now, () => this.#pageHops(now));
+    const later = this.panels.render(this.dirty, now, () => this.hops.lines(this.connection.bestRttMs, now));
     this.dirty = new Set(later);
-    const painted = performance.now();
-    for (const heard of this.arrivals) this.hops.paint.add((painted - heard) * 1000, painted);
-    this.arrivals.length = 0;
+    this.hops.painted(performance.now());
   }
 
   /** While all is held, say since when and how far the market has gone. */
@@ -250,19 +255,11 @@ class Page {
     byId("freeze").ariaPressed = String(Boolean(frozen));
     setText(byId("freeze"), frozen ? "go on" : "freeze");
     if (!frozen) return;
-    this.arrivals.length = 0; // not painted now: no sample
+    this.hops.forget();
     const mid = this.focus.quote?.mid;
     const drift = mid && frozen.mid ? basisPoints(mid, frozen.mid) : "";
     const moved = drift ? `the middle has gone from ${frozen.mid} to ${mid}, ${drift} bps; ` : "";
     setText(byId("frozen"), `Frozen at ${clock(frozen.atUs)}. Since then ${moved}${this.panels.tape.trades.heard - frozen.trades} trades. Space goes on.`);
-  }
-
-  #pageHops(now) {
-    const { bestRttMs } = this.connection;
-    const bound = bestRttMs === undefined ? "" : ` (± ${(bestRttMs / 2).toFixed(1)} ms: half the quickest round trip)`;
-    const browser = { hop: "browser", by: "this page", what: `The gateway's tick to the frame in this page${bound}.`, from: "gateway tick", to: "frame in the page", clock: "gateway's and this machine's, offset from pings" };
-    const paint = { hop: "paint", by: "this page", what: "Frame in this page to the document written, in the next animation frame.", from: "frame in the page", to: "document written", clock: "this page's own" };
-    return [{ ...browser, ...this.hops.browser.summary(now) }, { ...paint, ...this.hops.paint.summary(now) }];
   }
 }
 

@@ -27,12 +27,6 @@ export class Trades {
     this.entries.length = Math.min(this.entries.length, KEPT);
   }
 
-  /** Say that the connection was lost here; what was traded meanwhile is not shown. */
-  interrupt() {
-    if (this.sequence !== null) this.#add({ note: "not connected: trades are missing here" });
-    this.sequence = null;
-  }
-
   #add(entry) {
     this.entries.unshift(entry);
   }

@@ -21,6 +21,7 @@ BENCHES = {
     "receive": "receiving frames, with websockets and with picows",
     "fanout": "the gateway with a thousand clients, and what one client is sent",
     "storm": "healthy clients while others stop reading or come back all at once",
+    "page": "the page in a browser: frames, main thread, memory and wire",
     "snapshot": "the longest whole book that a venue sends",
     "ladder": "the consolidated ladder, when one level changes",
     "instruments": "what a message costs with 36 instruments and with 360",

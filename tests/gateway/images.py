@@ -22,7 +22,7 @@ import click
 import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.gateway.test_page import FLAGS
+from tests.gateway.browsing import FLAGS
 from thalweg.cli.embedded import free_port
 
 ROOT = Path(__file__).parents[2]

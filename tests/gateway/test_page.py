@@ -9,36 +9,24 @@ from typing import Literal
 
 import pytest
 import redis
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from tests.gateway.browsing import browsing, listened
 from tests.gateway.feeder import Feeder, GatewayProcess
 from thalweg.events import State, Taker
 
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 INSTRUMENT, OTHER = "BTC-USDT", "ETH-USD"
 VENUES = ("binance", "bybit", "kraken", "coinbase")
 WAIT_MS = 15_000
 LIVE = "#matrix td.book[data-state=live]"
-NETWORK = re.compile(r"net::ERR_(CONNECTION_REFUSED|NETWORK_CHANGED)")  # stopped by the test; a cable pulled elsewhere
 AXE = Path(__file__).with_name("vendor") / "axe.min.js"
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+    with browsing(chromium) as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
@@ -73,16 +61,10 @@ def feeder(feeding: Feeder) -> Feeder:
 @pytest.fixture
 def page(browser: Browser, gateway: GatewayProcess, feeder: Feeder) -> Iterator[Page]:
     """The page, all books live; anything it says to the console fails the test, save of a lost network."""
-    context = browser.new_context(viewport=DESK, reduced_motion="reduce")  # type: ignore[arg-type,unused-ignore]  # a literal that some versions type
-    opened = context.new_page()
-    said: list[str] = []
-    opened.on("console", lambda message: said.append(message.text))
-    opened.on("pageerror", lambda error: said.append(str(error)))
-    opened.goto(gateway.address)
-    expect(opened.locator(LIVE)).to_have_count(4, timeout=WAIT_MS)
-    yield opened
-    context.close()
-    assert [line for line in said if not NETWORK.search(line)] == []
+    with listened(browser, viewport=DESK, reduced_motion="reduce") as opened:
+        opened.goto(gateway.address)
+        expect(opened.locator(LIVE)).to_have_count(4, timeout=WAIT_MS)
+        yield opened
 
 
 def column(page: Page, rows: str, name: str) -> list[str]:
