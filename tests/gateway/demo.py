@@ -1,23 +1,19 @@
-"""The demo as a process of its own, and what a test does to it: silence a venue, kill the gateway."""
+"""The demo as a process of its own, and what a test does to it: kill the gateway."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Self
-
-from websockets.sync.client import connect
+from typing import Self
 
 from thalweg.cli.embedded import free_port
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, "-c", "from thalweg.cli import main; main()"]
-SIMULATOR = re.compile(r"simulator +port (\d+)")
 LIVE = re.compile(r"All \d+ books are live")
 STOP_S = 15.0
 
@@ -40,7 +36,6 @@ class Demo:
         port = free_port()
         self.address = f"http://127.0.0.1:{port}/"
         self._command = [*PROGRAM, "up", "--demo", "--port", str(port), *options]
-        self._simulator = 0
 
     def __enter__(self) -> Self:
         environ = {name: text for name, text in os.environ.items() if not name.startswith(("THALWEG_", "REDIS_URL"))}
@@ -48,8 +43,6 @@ class Demo:
             self._command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
         for line in self._up.stdout or ():
-            if found := SIMULATOR.search(line):
-                self._simulator = int(found[1])
             if LIVE.search(line):
                 return self
         raise AssertionError(f"the demo ended with {self._up.wait()}")
@@ -70,10 +63,3 @@ class Demo:
     def kill_gateway(self) -> None:
         """Kill the gateway; it is started again."""
         os.kill(self.gateway, signal.SIGKILL)
-
-    def mute(self, venue: str) -> None:
-        """Have a venue say no more on the sockets it has."""
-        with connect(f"ws://127.0.0.1:{self._simulator}/control", proxy=None, max_size=None) as control:
-            control.send(json.dumps({"op": "mute", "venue": venue}))
-            answer: dict[str, Any] = json.loads(control.recv())
-            assert "error" not in answer, answer
