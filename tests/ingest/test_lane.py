@@ -124,7 +124,7 @@ def run(venue: str, seed: int, steps: int = 250) -> None:
     assert twins.sessions[0]._tally.gaps or steps < 100, "nothing went wrong"
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(1))
 @pytest.mark.parametrize("venue", sorted(VENUES))
 def test_the_lane_does_what_the_general_way_does(venue: str, seed: int) -> None:
     run(venue, seed)
