@@ -83,8 +83,12 @@ def _labelled(name: str, values: Mapping[str, float]) -> list[tuple[Labels, floa
 
 def _of_records(hub: Hub, facts: Facts) -> Iterable[Measure]:
     report = hub.report()
-    for name, what in (("received", "Publications pushed to us."), ("refilled", "Publications fetched into holes.")):
-        values = {instrument: one[name] for instrument, one in report.items()}  # type: ignore[literal-required] # keys of Counters, above
+    received = {instrument: one["received"] for instrument, one in report.items()}
+    refilled = {instrument: one["refilled"] for instrument, one in report.items()}
+    for name, what, values in (
+        ("received", "Publications pushed to us.", received),
+        ("refilled", "Publications fetched into holes.", refilled),
+    ):
         yield Measure(f"thalweg_gateway_{name}", "counter", what, _labelled("instrument", values))
     yield Measure(
         "thalweg_gateway_odd_records", "counter", "Records from Redis that were not just the next one.",

@@ -114,7 +114,7 @@ class Comer(Client):
 
     def __init__(self, order: Order, mind: Mind) -> None:
         self.mind = mind
-        super().__init__(order, mind)  # type: ignore[arg-type]  # a mind reads as a Reader does
+        super().__init__(order, mind)
 
     def _control(self, data: memoryview, at: int) -> int:
         if self._first & 15 == CLOSE:

@@ -14,7 +14,7 @@ import sys
 import time
 import zlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -85,10 +85,17 @@ class Reader:
             counts.stamps.append((stamp, ts_recv))
 
 
+class Reading(Protocol):
+    """Whoever reads a client's frames."""
+
+    def take(self, payload: bytes, compressed: bool, ts_recv: int) -> None:
+        """Read a frame."""
+
+
 class Client:
     """One connection; `left` bytes of its current frame have not come."""
 
-    def __init__(self, order: Order, reader: Reader | None) -> None:
+    def __init__(self, order: Order, reader: Reading | None) -> None:
         self.sock = socket.create_connection(("127.0.0.1", order.port))
         self.reader = reader
         self.left = 0

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from playwright.sync_api import CDPSession, Page
+from playwright.sync_api import CDPSession, Page, ViewportSize
 
 from tests.bench.host import watched
 from tests.bench.plan import ROOT, Plan
@@ -24,7 +24,7 @@ from tests.gateway.demo import Demo
 from tests.gateway.relay import Relay
 
 RATE = 1_000  # frames a second over 54 books: every book ten times a second and more
-SIZE = {"width": 1440, "height": 900}
+SIZE = ViewportSize(width=1440, height=900)
 SETTLE_S, FRAMES_S, HEAP_S = 15.0, 30.0, 300.0
 LOOKS = 6  # at the heap
 OLD_WAY_HZ = 5  # a whole book every 200 ms
@@ -58,7 +58,7 @@ def run(plan: Plan) -> list[Table]:
         Relay(demo.address) as relay,
         browsing(path, "--js-flags=--expose-gc", "--enable-precise-memory-info") as browser,
     ):
-        page = browser.new_page(viewport=SIZE)  # type: ignore[arg-type,unused-ignore]  # a literal that some versions type
+        page = browser.new_page(viewport=SIZE)
         page.goto(relay.address)
         page.locator("#matrix td.book[data-state=live]").first.wait_for(timeout=WAIT_MS)
         time.sleep(min(SETTLE_S, plan.seconds(SETTLE_S) + 5))

@@ -59,7 +59,7 @@ async def pushed(url: str, count: int, flags: list[str]) -> None:
 
     clock, done = Clock(), asyncio.get_running_loop().create_future()
 
-    class Listener(picows.WSListener):  # type: ignore[name-defined,misc]
+    class Listener(picows.WSListener):  # type: ignore[name-defined,misc]  # its base is known when it runs: picows may be missing
         """Counts."""
 
         def __init__(self) -> None:

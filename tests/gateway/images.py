@@ -17,17 +17,18 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import click
 import numpy as np
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tests.gateway.browsing import FLAGS
 from thalweg.cli.embedded import free_port
 
 ROOT = Path(__file__).parents[2]
 SIZES = {"1440x900": (1440, 900), "2560x1440": (2560, 1440), "390x844": (390, 844)}
-THEMES = ("dark", "light")
+THEMES: dict[str, Literal["dark", "light"]] = {"dark": "dark", "light": "light"}
 FILL_S = 12.0  # sparklines and percentiles need a while to show anything
 SETTLE_S = 3.0
 START_MS = 90_000  # the demo on a busy machine
@@ -125,7 +126,7 @@ def save(page: Page, path: Path) -> None:
 def take(browser: Browser, address: str, folder: Path, size: str, theme: str, query: str) -> None:
     """One picture, or on a phone one of every panel that `query` names."""
     width, height = SIZES[size]
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)  # type: ignore[arg-type,unused-ignore]  # a literal that some versions type
+    context = browser.new_context(viewport=ViewportSize(width=width, height=height), color_scheme=THEMES[theme])
     page = context.new_page()
     await_page(page, address + query)
     time.sleep(FILL_S if width > 700 else SETTLE_S)

@@ -9,7 +9,8 @@ from starlette.websockets import WebSocketDisconnect
 
 from gateway.protocol import SUBPROTOCOL
 from tests.gateway.client import Reader
-from tests.gateway.test_app import BOOK, SETTINGS, STREAM, Site, subscribe
+from tests.gateway.site import SETTINGS, Site
+from tests.gateway.test_app import BOOK, STREAM, subscribe
 
 TOKEN = "not-so-very-secret"
 GUARDED = replace(SETTINGS, host="0.0.0.0", token=TOKEN)

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 import redis
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.gateway.browsing import browsing, listened
 from tests.gateway.feeder import Feeder, GatewayProcess
@@ -20,7 +20,7 @@ VENUES = ("binance", "bybit", "kraken", "coinbase")
 WAIT_MS = 15_000
 LIVE = "#matrix td.book[data-state=live]"
 AXE = Path(__file__).with_name("vendor") / "axe.min.js"
-DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+DESK, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
 
 
 @pytest.fixture(scope="module")
@@ -231,9 +231,9 @@ def test_the_diagnostics_count_losses_and_show_messages(page: Page, feeder: Feed
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-def test_no_barrier_that_a_program_can_find(page: Page, size: dict[str, int], theme: Literal["dark", "light"]) -> None:
+def test_no_barrier_that_a_program_can_find(page: Page, size: ViewportSize, theme: Literal["dark", "light"]) -> None:
     page.emulate_media(color_scheme=theme)
-    page.set_viewport_size(size)  # type: ignore[arg-type,unused-ignore]  # a literal that some versions type
+    page.set_viewport_size(size)
     page.evaluate(AXE.read_text(encoding="utf-8"))
     panels = ["b", "n", "t", "d", "a", "p", "m", "x"]
     found = []
@@ -249,8 +249,8 @@ def test_no_barrier_that_a_program_can_find(page: Page, size: dict[str, int], th
 
 
 @pytest.mark.parametrize(("size", "panels"), [(DESK, 5), (PHONE, 1)], ids=["desk", "phone"])
-def test_nothing_sticks_out(page: Page, size: dict[str, int], panels: int) -> None:
-    page.set_viewport_size(size)  # type: ignore[arg-type,unused-ignore]  # a literal that some versions type
+def test_nothing_sticks_out(page: Page, size: ViewportSize, panels: int) -> None:
+    page.set_viewport_size(size)
     expect(page.locator("main .panel:visible")).to_have_count(panels)
     extent = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
     assert extent == [size["width"], size["height"]]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.gateway.browsing import browsing, listened, until
 from tests.gateway.demo import Demo
@@ -17,7 +17,11 @@ pytestmark = pytest.mark.skipif(
 )
 VENUES = 6
 WAIT_MS = 30_000
-DESK, WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 2560, "height": 1440}, {"width": 390, "height": 844}
+DESK, WIDE, PHONE = (
+    ViewportSize(width=1440, height=900),
+    ViewportSize(width=2560, height=1440),
+    ViewportSize(width=390, height=844),
+)
 MATRIX = "#matrix td.book"
 PAINTED = """() => {
   const canvas = document.querySelector("#depth-canvas");
@@ -63,7 +67,7 @@ def test_every_panel_is_live(page: Page) -> None:
 
 
 def test_a_phone_shows_one_panel_and_asks_for_no_more(page: Page) -> None:
-    page.set_viewport_size(PHONE)  # type: ignore[arg-type,unused-ignore]  # a literal that some versions type
+    page.set_viewport_size(PHONE)
     for name in ("market", "ladder", "books", "trades", "depth", "edges", "latency"):
         page.locator(f"#tab-{name}").click()
         expect(page.locator("main .panel:visible")).to_have_count(1)

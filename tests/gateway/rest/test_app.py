@@ -6,7 +6,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.rest.app import EVENT_STREAMS
-from tests.gateway.test_app import SETTINGS, Site, site  # noqa: F401 - the fixture
+from tests.gateway.site import SETTINGS, Site
 
 TOKEN = "not-so-very-secret"
 PATHS = [
@@ -22,7 +22,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_path_answers_and_is_not_stored(site: Site, path: str) -> None:  # noqa: F811 - the fixture
+def test_every_path_answers_and_is_not_stored(site: Site, path: str) -> None:
     response = site.get(path)
     assert (response.status_code, response.headers["cache-control"]) == (200, "no-store")
 
@@ -44,14 +44,14 @@ def test_every_path_answers_and_is_not_stored(site: Site, path: str) -> None:  #
         ("/api/v1/stream?ch=" + ",".join(f"book:kraken:{n}" for n in range(17)), 400),
     ],
 )
-def test_what_can_not_be_meant_is_a_problem(site: Site, path: str, status: int) -> None:  # noqa: F811 - the fixture
+def test_what_can_not_be_meant_is_a_problem(site: Site, path: str, status: int) -> None:
     response = site.get(path)
     assert (response.status_code, response.json()["status"]) == (status, status)
     assert response.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize("path", ["/api/v1/books/BTC-USDT", "/api/v1/books/kraken/BTC-USDT?depth=5"])
-def test_a_book_that_has_not_changed_is_not_sent_again(site: Site, path: str) -> None:  # noqa: F811 - the fixture
+def test_a_book_that_has_not_changed_is_not_sent_again(site: Site, path: str) -> None:
     first = site.get(path)
     again = site.get(path, headers={"if-none-match": f'"other", {first.headers["etag"]}'})
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
@@ -59,18 +59,18 @@ def test_a_book_that_has_not_changed_is_not_sent_again(site: Site, path: str) ->
     assert site.get(path, headers={"if-none-match": first.headers["etag"]}).status_code == 200
 
 
-def test_the_hops_can_be_chosen(site: Site) -> None:  # noqa: F811 - the fixture
+def test_the_hops_can_be_chosen(site: Site) -> None:
     assert site.get("/api/v1/latency?hop=none").json() == {"hops": []}
 
 
-def test_metrics_can_be_parsed(site: Site) -> None:  # noqa: F811 - the fixture
+def test_metrics_can_be_parsed(site: Site) -> None:
     response = site.get("/metrics")
     assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
     names = {family.name for family in text_string_to_metric_families(response.text)}
     assert {"thalweg_build_info", "thalweg_book_state", "thalweg_gateway_connections"} <= names
 
 
-def test_event_streams_are_bounded(site: Site) -> None:  # noqa: F811 - the fixture
+def test_event_streams_are_bounded(site: Site) -> None:
     site.gateway.event_streams = EVENT_STREAMS
     response = site.get("/api/v1/stream?ch=cbook:BTC-USDT")
     assert (response.status_code, response.headers["retry-after"]) == (429, "10")
