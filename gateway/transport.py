@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter, deque
 from typing import Any, ClassVar, Protocol
 
+import h11
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -34,17 +35,27 @@ class HandshakeProtocol(H11Protocol):
         """Begin as uvicorn does, and look now and then whether anything has been asked."""
         super().connection_made(transport)
         self._seen: Any = self.cycle
-        self.loop.call_later(HANDSHAKE_S, self._look)
+        self._looking = self.loop.call_later(HANDSHAKE_S, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End as uvicorn does; a timer would keep all of this alive."""
+        self._looking.cancel()
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """Hand the connection over as uvicorn does; what is left of this takes 20 KiB while a timer knows it."""
+        self._looking.cancel()
+        super().handle_websocket_upgrade(event)
 
     def _look(self) -> None:
         """Close if there is no request that was not there the last time, and none is being answered."""
-        if self.transport.is_closing() or self.transport.get_protocol() is not self:
+        if self.transport.is_closing():
             return
         if self.cycle is self._seen and (self.cycle is None or self.cycle.response_complete):
             self.transport.close()
             return
         self._seen = self.cycle
-        self.loop.call_later(HANDSHAKE_S, self._look)
+        self._looking = self.loop.call_later(HANDSHAKE_S, self._look)
 
 
 class FanoutProtocol(WebSocketsSansIOProtocol):
