@@ -63,12 +63,12 @@ $(ATHERIS):
 	@touch $@
 
 bench: install  ## speed and memory in tables, and build/bench.json (COMPARE=tests/bench/baseline.json ONLY=engine)
-	@THALWEG_CAPTURES="$${THALWEG_CAPTURES:-$(abspath $(wildcard ../shared/captures))}" $(BIN)/python -m tests.bench --json build/bench.json $(COMPARE:%=--compare %) $(ONLY:%=--only %) $(if $(SCALE),--seconds-scale $(SCALE))
+	@$(BIN)/python -m tests.bench --json build/bench.json $(COMPARE:%=--compare %) $(ONLY:%=--only %) $(if $(SCALE),--seconds-scale $(SCALE))
 
 # Pinned, but without hashes, and built where there is no wheel: it needs a C compiler, pip and venv.
 PEER = build/peers/cryptofeed
-bench-peers: install $(PEER)/.installed  ## ours and cryptofeed in turn on the same frames (needs THALWEG_CAPTURES)
-	@THALWEG_CAPTURES="$${THALWEG_CAPTURES:-$(abspath $(wildcard ../shared/captures))}" $(BIN)/python -m tests.bench.peers
+bench-peers: install $(PEER)/.installed  ## ours and cryptofeed in turn on the same frames
+	@$(BIN)/python -m tests.bench.peers
 
 $(PEER)/.installed: tests/bench/peers/cryptofeed.txt
 	python3 -m venv $(PEER)

@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable
 from time import perf_counter_ns
 
+from tests.bench.frames import frames_of, kind_of
 from tests.bench.host import watched
 from tests.bench.plan import Plan
-from tests.bench.replay import Replay, bbo, from_capture
+from tests.bench.replay import Replay, bbo
 from tests.bench.report import Row, Table, percentiles
 
 VENUE = "kraken"
@@ -39,15 +40,12 @@ def run(plan: Plan) -> list[Table]:
     table = Table(
         "cold",
         "cold: frame bytes to best bid and offer, one frame at a time",
-        f"delta frames of the {VENUE} capture, {FRAMES:,} a row",
+        f"delta frames of {VENUE}, {kind_of(plan.captures)}, {FRAMES:,} a row",
         "one process with nothing beside it; a pause before each frame, asleep or spinning",
         "the frame's bytes are in hand",
         "decoded, checksum checked, in the book, event made, best bid and offer read",
     )
-    if plan.captures is None:
-        table.notes.append("THALWEG_CAPTURES names no folder of captures: nothing to measure")
-        return [table]
-    replay = from_capture(plan.captures, VENUE)
+    replay = frames_of(plan.captures, VENUE)
     count = max(int(FRAMES * plan.scale), 200)
     _row("", replay, count, 0.0, spinning)  # once, so that everything has been loaded
     gc.collect()

@@ -1,4 +1,4 @@
-"""`engine`: captures frame after frame, through all that ingest does with one before it is packed."""
+"""`engine`: a venue's frames one after the other, through all that ingest does with one before it is packed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from time import perf_counter_ns
 import numpy as np
 import numpy.typing as npt
 
+from tests.bench.frames import frames_of, kind_of
 from tests.bench.host import watched
 from tests.bench.plan import Plan
-from tests.bench.replay import CAPTURES, Replay, bbo, from_capture
+from tests.bench.replay import CAPTURES, Replay, bbo
 from tests.bench.report import Goal, Row, Table, percentiles
 
 SECONDS = 32.0  # in all, a quarter for each venue
@@ -54,19 +55,16 @@ class Engine:
 
 
 def run(plan: Plan) -> list[Table]:
-    """Measure the engine on the captures there are."""
+    """Measure the engine on captures, or on what the simulator renders."""
     table = Table(
         "engine",
         "engine: frame bytes to best bid and offer",
-        "every delta and trade frame of the captures, again and again into new books",
+        f"every delta and trade frame, {kind_of(plan.captures)}, again and again into new books",
         "one process, frames back to back, venues in turn; the collector is on, what is there is frozen",
         "the frame's bytes are in hand",
         "decoded, continuity and checksum checked, in the book, event made, best bid and offer read",
     )
-    if plan.captures is None:
-        table.notes.append("THALWEG_CAPTURES names no folder of captures: nothing to measure")
-        return [table]
-    engines = {venue: Engine(from_capture(plan.captures, venue)) for venue in CAPTURES}
+    engines = {venue: Engine(frames_of(plan.captures, venue)) for venue in CAPTURES}
     for engine in engines.values():
         engine.play(0.2)
         engine.samples.clear()

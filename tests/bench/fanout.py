@@ -29,7 +29,7 @@ from thalweg.instruments import load_instruments
 
 VENUES = ("binance", "bybit", "kraken", "coinbase")
 CLIENTS, DEPTH, TICK_US = 1000, 25, 100_000
-SECONDS, FLOOR_SECONDS, PAGE_SECONDS = 30.0, 10.0, 10.0
+SECONDS, FLOOR_SECONDS, PAGE_SECONDS = 30.0, 6.0, 10.0
 PUBLICATIONS = 20.0  # a second and instrument: two between any two ticks
 LIFE_S = 170.0  # of a publisher and a floor that nobody has ended
 EARLY_US = 10_000  # no tick is that much earlier than most, so one that seems so is late

@@ -14,7 +14,7 @@ from thalweg.fixed import Levels
 from thalweg.ladder import Ladder, merge_side
 
 VENUES, DEPTH = 10, 1_000
-SECONDS = 10.0  # for each row
+SECONDS = 4.0  # for each row
 TOUCH = 30.0  # levels: changes are this far from the best price on average
 CHECKS = 200  # changes before the timed ones, after each of which the ladder is compared with a full merge
 GOALS = {"p50 us": Goal(15, 3)}

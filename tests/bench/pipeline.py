@@ -50,7 +50,7 @@ def run(plan: Plan) -> list[Table]:
     """Measure each load without a client, then one client at the raw rate."""
     with TemporaryDirectory(prefix="thalweg-bench-") as folder, Rig(Path(folder), unix=True) as rig:
         runs = [_load(rig, rate, burst, plan.seconds(seconds)) for rate, burst, seconds in LOADS]
-        tables = [_books(runs), _cpu(runs), _total(rig, plan.seconds(30.0))]
+        tables = [_books(runs), _cpu(runs), _total(rig, plan)]
         _nothing_lost(rig.stop())
     return tables
 
@@ -147,7 +147,7 @@ def _cpu(runs: list[Run]) -> Table:
     return table
 
 
-def _total(rig: Rig, seconds: float) -> Table:
+def _total(rig: Rig, plan: Plan) -> Table:
     """Measure what a client at the raw rate sees."""
     table = Table(
         "pipeline-total",
@@ -158,11 +158,13 @@ def _total(rig: Rig, seconds: float) -> Table:
         "the client's recv has returned",
     )
     channels = [f"book:{VENUE}:{name}" for name in rig.names]
-    for name, some in (
-        ("1 book", channels[:1]),
-        ("9 books", channels),
-        ("9 ladders", [f"cbook:{n}" for n in rig.names]),
+    ladders = [f"cbook:{name}" for name in rig.names]
+    for name, some, usual in (
+        ("1 book", channels[:1], 10.0),
+        ("9 books", channels, 32.0),
+        ("9 ladders", ladders, 12.0),
     ):
+        seconds = plan.seconds(usual)
         before = rig.cpu()
         with watched() as host:
             client = rig.follow(some, seconds)

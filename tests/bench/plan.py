@@ -14,10 +14,11 @@ ROOT = Path(__file__).parents[2]
 
 # A new bench is a module in tests/bench with `run(plan) -> list[Table]`, and a line here. In the order they run.
 BENCHES = {
-    "engine": "the engine on captures, frame after frame",
+    "engine": "the engine, frame after frame",
     "cold": "the engine with pauses between frames",
     "memory": "what books and entries take",
     "pipeline": "all services under a flood, to books and to a client",
+    "demo": "the demo: its hops, its memory",
     "receive": "receiving frames, with websockets and with picows",
     "fanout": "the gateway with a thousand clients, and what one client is sent",
     "storm": "healthy clients while others stop reading or come back all at once",
@@ -27,6 +28,7 @@ BENCHES = {
     "instruments": "what a message costs with 36 instruments and with 360",
     "ablations": "what each idea of the hot path is worth",
 }
+BY_NAME_ONLY = {"page": "it looks at the page's memory for five minutes"}  # left out where no bench is named
 MODULES: dict[str, str] = {}  # where a bench's module has another name
 
 

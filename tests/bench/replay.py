@@ -49,11 +49,11 @@ class Step:
 
 
 class Replay:
-    """The frames of one connection at one venue."""
+    """The frames of one connection at one venue, and what it answered to requests by HTTP, by URL."""
 
-    def __init__(self, venue: Venue, steps: list[Step]) -> None:
+    def __init__(self, venue: Venue, steps: list[Step], answers: dict[str, bytes] | None = None) -> None:
         """Keep the frames."""
-        self.venue, self.steps = venue, steps
+        self.venue, self.steps, self.answers = venue, steps, answers or {}
 
     @classmethod
     def of(cls, venue: str, steps: list[Step]) -> Replay:
@@ -92,15 +92,15 @@ def from_capture(folder: Path, venue: str) -> Replay:
     found = VENUES[venue]
     lines = list(_lines(folder / CAPTURES[venue]))
     steps = [Step(line.data, line.ts) for line in lines if line.direction == "<"]
-    if found.rest_snapshot is None:
-        return Replay(found, steps)
-    answers = [line for line in lines if line.direction == "h"]
-    return Replay(found, _with_books(steps, answers, found.rest_snapshot.symbol))
+    answers = {line.url or "": line.data for line in lines if line.direction == "h"}
+    if found.rest_snapshot is not None:
+        steps = _with_books(steps, answers, found.rest_snapshot.symbol)
+    return Replay(found, steps, answers)
 
 
-def _with_books(steps: list[Step], answers: list[Line], symbol_of: Callable[[str], str | None]) -> list[Step]:
+def _with_books(steps: list[Step], answers: dict[str, bytes], symbol_of: Callable[[str], str | None]) -> list[Step]:
     """Put each fetched book after the first frame that names its symbol."""
-    bodies = {symbol: line.data for line in answers if (symbol := symbol_of(line.url or ""))}
+    bodies = {symbol: body for url, body in answers.items() if (symbol := symbol_of(url))}
     merged = []
     for step in steps:
         merged.append(step)

@@ -1,13 +1,13 @@
 """Ours and a peer's on the same frames, in turn: `python -m tests.bench.peers`; `make bench-peers` installs them first.
 
 cryptofeed 2.4.1 speaks version 1 of Kraken's protocol, which our captures are not of: it is given the same changes in
-that form, with the same digits, whose checksum is the same; both sides check it.
+that form, with the same digits, whose checksum is the same; both sides check it. Without THALWEG_CAPTURES the frames
+are the simulator's.
 """
 
 from __future__ import annotations
 
 import gc
-import gzip
 import json
 import re
 import subprocess
@@ -18,11 +18,11 @@ from statistics import median
 from time import process_time
 from typing import Any
 
+from tests.bench.frames import frames_of, kind_of
 from tests.bench.host import description, watched
 from tests.bench.plan import ROOT, captures
-from tests.bench.replay import CAPTURES, Replay, Step, bbo, from_capture
+from tests.bench.replay import Replay, Step, bbo
 from tests.bench.report import Goal, Row, Table, as_object, text_of
-from thalweg.capture import parse_line
 
 CYCLES, SLICE_S = 8, 0.25
 PYTHON = ROOT / "build/peers/cryptofeed/bin/python"
@@ -33,7 +33,7 @@ BOOKS = {
     "kraken": b'"channel":"book","type"',
 }
 WHOLE = re.compile(rb'"type": ?"snapshot"')
-PAIR = "XBT/USD"
+SYMBOL = re.compile(rb'"symbol":"([^"]+)"')
 GOAL = Goal(4, 8, above=True)
 
 
@@ -87,10 +87,10 @@ def books_alone(replay: Replay, venue: str) -> Replay:
     if venue == "coinbase":
         number = re.compile(rb'"sequence_num":\s*\d+')
         steps = [Step(number.sub(b'"sequence_num":%d' % k, s.data, count=1), s.ts) for k, s in enumerate(steps)]
-    return Replay(replay.venue, steps)
+    return Replay(replay.venue, steps, replay.answers)
 
 
-def for_theirs(replay: Replay, capture: Path) -> dict[str, Any]:
+def for_theirs(replay: Replay) -> dict[str, Any]:
     """Give the same frames as the peer's side reads them."""
     groups: list[dict[str, Any]] = []
     form = kraken_v1 if replay.venue.name == "kraken" else bytes
@@ -101,33 +101,45 @@ def for_theirs(replay: Replay, capture: Path) -> dict[str, Any]:
         if not groups or groups[-1]["whole"] != whole:
             groups.append({"whole": whole, "frames": []})
         groups[-1]["frames"].append(form(step.data).decode())
-    with gzip.open(capture) as file:
-        lines = [line for text in file if (line := parse_line(text)) and line.direction == "h"]
-    answers = {line.url or "": line.data.decode() for line in lines}
+    answers = {url: body.decode() for url, body in replay.answers.items()}
     if form is kraken_v1:
-        answers["/AssetPairs"] = json.dumps({"result": {"XXBTZUSD": {"wsname": PAIR}}})
+        pairs = {pair_v1(symbol.decode()) for step in replay.steps for symbol in SYMBOL.findall(step.data)}
+        answers["/AssetPairs"] = json.dumps({"result": {pair: {"wsname": pair} for pair in pairs}})
     return {"groups": groups, "answers": answers}
 
 
+def stays(level: dict[str, str]) -> bool:
+    """Tell whether a level is there after a change."""
+    return float(level["qty"]) > 0
+
+
+def pair_v1(symbol: str) -> str:
+    """Give version 1's name of what version 2 names so."""
+    return symbol.replace("BTC/", "XBT/")
+
+
 def kraken_v1(frame: bytes) -> bytes:
-    """Give a book frame of version 2 as version 1 has it: the same digits, as text."""
+    """Give a book frame of version 2 as version 1 has it: the same digits, as text.
+
+    Removals go first: the peer cuts its book to the depth at each level that comes, not at the frame's end.
+    """
     told = json.loads(frame, parse_float=str, parse_int=str)
     (book,) = told["data"]
     names = ("bs", "as") if told["type"] == "snapshot" else ("b", "a")
     sides: dict[str, Any] = {
-        name: [[level["price"], level["qty"], "1.0"] for level in book[side]]
+        name: [[level["price"], level["qty"], "1.0"] for level in sorted(book[side], key=stays)]
         for name, side in zip(names, ("bids", "asks"), strict=True)
         if book[side] or names[0] == "bs"
     }
-    return json.dumps([1, sides | {"c": book["checksum"]}, "book-25", PAIR]).encode()
+    return json.dumps([1, sides | {"c": book["checksum"]}, "book-25", pair_v1(book["symbol"])]).encode()
 
 
-def compare(venue: str, folder: Path) -> Row:
+def compare(venue: str, folder: Path | None) -> Row:
     """Play slices in turn and give the medians over cycles."""
-    replay = books_alone(from_capture(folder, venue), venue)
+    replay = books_alone(frames_of(folder, venue), venue)
     with tempfile.TemporaryDirectory() as place:
         frames = Path(place) / "frames.json"
-        frames.write_text(json.dumps(for_theirs(replay, folder / CAPTURES[venue])), encoding="utf-8")
+        frames.write_text(json.dumps(for_theirs(replay)), encoding="utf-8")
         ours, theirs = Ours(replay), Theirs(venue, frames)
         try:
             ours.play(0.1), theirs.play(0.1)
@@ -144,16 +156,16 @@ def compare(venue: str, folder: Path) -> Row:
 
 
 def main() -> int:
-    """Compare on every capture that both can read."""
+    """Compare on the frames of every venue."""
     folder = captures()
-    if folder is None or not PYTHON.exists():
-        print("needs THALWEG_CAPTURES, and the peers that make bench-peers installs")
+    if not PYTHON.exists():
+        print("needs the peers that make bench-peers installs")
         return 1
     print(description(), "\n")
     table = Table(
         "peers",
         "frames a second of CPU, ours and cryptofeed 2.4.1",
-        "every book change of the captures, again and again; whole books untimed (but those that Binance answers)",
+        f"every book change, {kind_of(folder)}, again and again; whole books untimed (but those that Binance answers)",
         f"one process each, {CYCLES} cycles, {SLICE_S:g} s of CPU in turn; medians, and of each cycle's ratio",
         "the frame is in memory",
         "decoded, checked, in the book, best bid and offer read",
