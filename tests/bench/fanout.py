@@ -69,26 +69,32 @@ class Figures:
         return latencies
 
 
+@contextmanager
+def lines_of(module: str, order: dict[str, Any]) -> Iterator[Iterator[dict[str, Any]]]:
+    """Clients on the other core, what they are to do, and the lines they say."""
+    with subprocess.Popen([sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        os.sched_setaffinity(process.pid, {OTHERS_CORE})
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(orjson.dumps(order) + b"\n")
+        process.stdin.flush()
+        try:
+            yield map(orjson.loads, process.stdout)
+        finally:
+            process.kill()
+
+
 def measure(pid: int, port: int, clients: int, deflate: bool, requests: Requests, seconds: float) -> Figures:
     """Let clients drain a server, from the other core."""
     order = {"port": port, "clients": clients, "deflate": deflate, "requests": requests, "seconds": seconds}
     before = memory_kib(pid)
-    command = [sys.executable, "-m", "tests.bench.drain"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as drain:
-        os.sched_setaffinity(drain.pid, {OTHERS_CORE})
-        assert drain.stdin is not None
-        assert drain.stdout is not None
-        drain.stdin.write(orjson.dumps(order) + b"\n")
-        drain.stdin.flush()
-        try:
-            ready = orjson.loads(drain.stdout.readline())["ready"]
-            drain.stdout.readline()
-            memory, busy = memory_kib(pid), cpu_s(pid)
-            with watched() as host:
-                counts = orjson.loads(drain.stdout.readline())
-            return Figures((cpu_s(pid) - busy) / host.seconds, counts, ready, (memory - before) / clients, host)
-        finally:
-            drain.kill()
+    with lines_of("tests.bench.drain", order) as lines:
+        ready = next(lines)["ready"]
+        next(lines)
+        memory, busy = memory_kib(pid), cpu_s(pid)
+        with watched() as host:
+            counts = next(lines)
+        return Figures((cpu_s(pid) - busy) / host.seconds, counts, ready, (memory - before) / clients, host)
 
 
 @contextmanager

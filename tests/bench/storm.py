@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import orjson
 
-from tests.bench.fanout import DEPTH, EARLY_US, LIMITS, OTHERS_CORE, TICK_US, VENUES, gateway
+from tests.bench.fanout import DEPTH, EARLY_US, LIMITS, TICK_US, VENUES, gateway, lines_of
 from tests.bench.host import Host, memory_kib, watched
 from tests.bench.plan import Plan
 from tests.bench.report import Goal, Row, Table, percentiles
@@ -52,22 +48,6 @@ class Memory:
     def _look(self) -> None:
         while not self._over.wait(0.25):
             self.most = max(self.most, memory_kib(self._pid))
-
-
-@contextmanager
-def clients(order: dict[str, Any]) -> Iterator[Iterator[dict[str, Any]]]:
-    """Clients on the other core, and the lines they say."""
-    command = [sys.executable, "-m", "tests.bench.comers"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        os.sched_setaffinity(process.pid, {OTHERS_CORE})
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(orjson.dumps(order) + b"\n")
-        process.stdin.flush()
-        try:
-            yield map(orjson.loads, process.stdout)
-        finally:
-            process.kill()
 
 
 def subscribe(channels: list[str], rate_ms: int = 100) -> list[dict[str, Any]]:
@@ -116,7 +96,7 @@ def run(plan: Plan) -> list[Table]:
     }
     with gateway(names) as process:
         port = {"port": process.port}
-        with clients(base | port) as healthy:
+        with lines_of("tests.bench.comers", base | port) as healthy:
             next(healthy)
             with watched() as quiet:
                 before = next(healthy)
@@ -124,8 +104,8 @@ def run(plan: Plan) -> list[Table]:
             with (
                 memory.watching(),
                 watched() as stormy,
-                clients(comers | port) as storm,
-                clients(deaf | port) as stalled,
+                lines_of("tests.bench.comers", comers | port) as storm,
+                lines_of("tests.bench.comers", deaf | port) as stalled,
             ):
                 during = next(healthy)
                 rounds = [one for one in storm if "ready" not in one]
