@@ -51,12 +51,12 @@ class Answers:
         return next(text for known, text in self._answers.items() if f"symbol={symbol}&" in f"{known}&")
 
 
-def feed(venue: str, answers: Answers) -> Any:
+def feed(venue: str, answers: Answers, callback: Any = best) -> Any:
     """Make a feed that knows the venue's symbols."""
     kind = FEEDS[venue]
     kind.http_sync = SimpleNamespace(read=answers.read_now)
     symbols = list(kind.symbol_mapping())[:1]
-    made = kind(symbols=symbols, channels=[L2_BOOK], callbacks={L2_BOOK: best}, **OPTIONS.get(venue, {}))
+    made = kind(symbols=symbols, channels=[L2_BOOK], callbacks={L2_BOOK: callback}, **OPTIONS.get(venue, {}))
     made.http_conn = answers
     return made
 

@@ -1,0 +1,62 @@
+"""Our side of the stream comparison: `python -m tests.bench.peers.our_stream PORT FRAMES`, then lines as `playing` says.
+
+A session and a sink, as an ingest worker has them; frames come from memory instead of a socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import uvloop
+
+from ingest.sink import Sink
+from ingest.splice import resume
+from tests.bench.peers.playing import Player, load
+from tests.bench.replay import Replay, Step
+from thalweg.clock import SystemClock
+from thalweg.instruments import load_instruments
+from thalweg.kernels import warm
+from thalweg.latency import Rings
+from thalweg.lease import BEAT_S
+from thalweg.settings import Settings
+
+VENUE = "bybit"
+
+
+async def main(port: str, file: str) -> None:
+    """Own the shard, and play."""
+    warm()
+    clock, frames = SystemClock(), load(file)["frames"]
+    replay = Replay.of(VENUE, [Step(b"", clock.wall_ns())])
+    session, tally = replay.session()
+    settings = Settings(instruments=load_instruments(), redis_url=f"redis://127.0.0.1:{port}/0")
+    sink = Sink(settings, replay.venue, 0, "bench", tally, Rings("append"), clock)
+    for _, frame in frames:  # so that all books are known when the streams are opened
+        session.frame(frame.encode(), clock.wall_ns(), clock.monotonic_ns())
+    sink.tracks = session.tracks
+    sink.resume = lambda tails, kept: resume(session.tracks, tails, kept, clock.wall_ns(), sequenced=True)
+
+    async def take(frame: str) -> None:
+        effects = session.frame(frame.encode(), clock.wall_ns(), clock.monotonic_ns())
+        sink.put(effects.events, clock.wall_ns())
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(sink.run()), group.create_task(_beat(sink, clock))]
+        while not sink.owning or sink.held:
+            await asyncio.sleep(0.01)
+        print("ready", flush=True)
+        await Player(frames, take, lambda: sink.held).serve()
+        for task in tasks:
+            task.cancel()
+
+
+async def _beat(sink: Sink, clock: SystemClock) -> None:
+    """Renew the lease, as a worker's steward would have it."""
+    while True:
+        sink.own("", clock.monotonic_ns(), mine=sink.owning)
+        await asyncio.sleep(BEAT_S)
+
+
+if __name__ == "__main__":
+    uvloop.run(main(*sys.argv[1:]))

@@ -1,0 +1,141 @@
+"""From a frame in memory through Redis to a reader: our sink and cryptofeed's stream backend, in turn."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import redis
+
+from tests.bench.frames import frames_of, kind_of
+from tests.bench.host import Host, watched
+from tests.bench.peers.books import PYTHON, books_alone
+from tests.bench.peers.reader import DONE
+from tests.bench.plan import ROOT, captures
+from tests.bench.replay import Replay
+from tests.bench.report import Goal, Row, Table, percentiles
+from thalweg.cli.embedded import free_port, start_server, stop_server
+from thalweg.cli.server import FUNCTIONS
+
+SIDES = {
+    "ours": [sys.executable, "-m", "tests.bench.peers.our_stream"],
+    "cryptofeed": [str(PYTHON), str(Path(__file__).with_name("their_stream.py"))],
+}
+CYCLES, PACED_S, FLAT = 3, 12.0, 4_000
+GOALS = {"frames /s": Goal(4, 7, above=True), "p50": Goal(2, above=True)}
+
+
+class Talk:
+    """A process that answers a line with a line."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        """Start it, and wait until it is ready.
+
+        Raises:
+            OSError: it ended before.
+        """
+        environ = os.environ | {"PYTHONPATH": str(ROOT)}
+        self.process = subprocess.Popen(
+            arguments, cwd=ROOT, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        if self.hear() != "ready":
+            raise OSError(f"did not start: {' '.join(arguments)}")
+
+    def hear(self) -> str:
+        """Give the next line it says."""
+        assert self.process.stdout
+        return self.process.stdout.readline().strip()
+
+    def ask(self, line: str) -> list[float]:
+        """Give the numbers it answers."""
+        assert self.process.stdin
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return [float(word) for word in self.hear().split()]
+
+    def end(self) -> None:
+        """Stop it."""
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[int]:
+    port = free_port()
+    server = start_server(port, folder)
+    try:
+        with redis.Redis(port=port) as client:
+            client.function_load(FUNCTIONS.read_text())
+        yield port
+    finally:
+        stop_server(server)
+
+
+def compare() -> Table:
+    """Play the captured frames into a server, each side in turn, at their own pace and flat out."""
+    replay = books_alone(frames_of(captures(), "bybit"), "bybit")
+    ages: dict[str, list[float]] = {side: [] for side in SIDES}
+    rates: dict[str, list[float]] = {side: [] for side in SIDES}
+    with tempfile.TemporaryDirectory() as place, _server(Path(place) / "server") as port, ExitStack() as stack:
+        frames = Path(place) / "frames.json"
+        frames.write_text(json.dumps(_written(replay)), encoding="utf-8")
+        talks = {side: Talk([*arguments, str(port), str(frames)]) for side, arguments in SIDES.items()}
+        for talk in talks.values():
+            stack.callback(talk.end)
+            talk.ask(f"flat {len(replay.steps)}")
+        with watched() as host:
+            for side, talk in [*talks.items()] * CYCLES:
+                ages[side] += _paced(talk, port, side)
+                count, seconds = talk.ask(f"flat {FLAT}")
+                rates[side].append(count / seconds)
+    return _table(ages, rates, host)
+
+
+def _written(replay: Replay) -> dict[str, Any]:
+    """Give the frames as both sides read them."""
+    first = replay.steps[0].ts
+    frames = [((one.ts - first) / 1e9, one.data.decode()) for one in replay.steps]
+    return {"frames": frames, "answers": {url: body.decode() for url, body in replay.answers.items()}}
+
+
+def _paced(talk: Talk, port: int, side: str) -> list[float]:
+    """Give how old each delta was when a reader had it, in microseconds."""
+    reader = Talk([sys.executable, "-m", "tests.bench.peers.reader", str(port), side])
+    try:
+        talk.ask(f"pace {PACED_S}")
+        with redis.Redis(port=port) as client:
+            client.xadd(DONE, {"v": time.time_ns()})
+        found: list[float] = json.loads(reader.hear())
+        return found
+    finally:
+        reader.end()
+
+
+def _table(ages: dict[str, list[float]], rates: dict[str, list[float]], host: Host) -> Table:
+    table = Table(
+        "peers-stream",
+        "into a Redis stream and to a reader: ours and cryptofeed 2.4.1's BookStream",
+        f"every book change of Bybit, {kind_of(captures())}; frames /s: whole books, too",
+        f"in turn, {CYCLES} cycles of {PACED_S:g} s at the captured pace and {FLAT:,} frames flat out; one server by TCP",
+        "the frame is in memory, before it is decoded",
+        "latency: the entry is in the hands of a reader in another process; frames /s: all are in Redis",
+    )
+    figures: dict[str, Any] = {}
+    for side in SIDES:
+        spent = percentiles((np.asarray(ages[side]) * 1e3).astype(np.int64))
+        figures[side] = {"frames /s": median(rates[side])} | spent | {"changes": len(ages[side])}
+        table.rows.append(Row(side, figures[side], host))
+    ours, theirs = figures["ours"], figures["cryptofeed"]
+    times = {"frames /s": ours["frames /s"] / theirs["frames /s"], "p50 us": theirs["p50 us"] / ours["p50 us"]}
+    table.rows.append(Row("times", times, host, {"frames /s": GOALS["frames /s"], "p50 us": GOALS["p50"]}))
+    return table

@@ -1,0 +1,37 @@
+"""cryptofeed's side of the stream comparison: `their_stream.py PORT FRAMES` by its own Python, then as `playing` says.
+
+Its stream backend writes whatever waits as soon as it comes to it: 2.4.1 has no other batching that could be turned off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from types import SimpleNamespace
+
+import uvloop
+from cryptofeed.backends.redis import BookStream
+from playing import Player, load
+from theirs import ADDRESSES, Answers, feed
+
+VENUE = "bybit"
+
+
+async def main(port: str, file: str) -> None:
+    """Start the backend, and play."""
+    found = load(file)
+    backend = BookStream(host="127.0.0.1", port=int(port))
+    backend.start(asyncio.get_running_loop())
+    handler = feed(VENUE, Answers(found["answers"]), backend).message_handler
+    connection = SimpleNamespace(address=ADDRESSES[VENUE], uuid=VENUE)
+
+    async def take(frame: str) -> None:
+        await handler(frame, connection, time.time())
+
+    print("ready", flush=True)
+    await Player(found["frames"], take, lambda: backend.queue._unfinished_tasks).serve()
+
+
+if __name__ == "__main__":
+    uvloop.run(main(*sys.argv[1:]))
