@@ -10,10 +10,13 @@ import sys
 
 import uvloop
 
+from ingest.session import Session
 from ingest.sink import Sink
 from ingest.splice import resume
+from ingest.tally import Tally
+from ingest.venues import VENUES
 from tests.bench.peers.playing import Player, load
-from tests.bench.replay import Replay, Step
+from tests.bench.replay import Listings
 from thalweg.clock import SystemClock
 from thalweg.instruments import load_instruments
 from thalweg.kernels import warm
@@ -28,17 +31,18 @@ async def main(port: str, file: str) -> None:
     """Own the shard, and play."""
     warm()
     clock, frames = SystemClock(), load(file)["frames"]
-    replay = Replay.of(VENUE, [Step(b"", clock.wall_ns())])
-    session, tally = replay.session()
+    venue, tally = VENUES[VENUE], Tally()
+    session = Session(venue, Listings(VENUE), tally, lambda: 1.0)
+    session.connected(1_000 * frames[0][0], clock.monotonic_ns())
     settings = Settings(instruments=load_instruments(), redis_url=f"redis://127.0.0.1:{port}/0")
-    sink = Sink(settings, replay.venue, 0, "bench", tally, Rings("append"), clock)
-    for _, frame in frames:  # so that all books are known when the streams are opened
-        session.frame(frame.encode(), clock.wall_ns(), clock.monotonic_ns())
+    sink = Sink(settings, venue, 0, "bench", tally, Rings("append"), clock)
+    for stamp, frame in frames:  # so that all books are known when the streams are opened
+        session.frame(frame.encode(), 1_000 * stamp, clock.monotonic_ns())
     sink.tracks = session.tracks
     sink.resume = lambda tails, kept: resume(session.tracks, tails, kept, clock.wall_ns(), sequenced=True)
 
-    async def take(frame: str) -> None:
-        effects = session.frame(frame.encode(), clock.wall_ns(), clock.monotonic_ns())
+    async def take(frame: str, stamp: int) -> None:
+        effects = session.frame(frame.encode(), 1_000 * stamp, clock.monotonic_ns())
         sink.put(effects.events, clock.wall_ns())
 
     async with asyncio.TaskGroup() as group:

@@ -1,7 +1,11 @@
 """Plays frames into a writer of Redis streams as it is asked to; both sides of the comparison run this very loop.
 
 Standard library alone: the peer's Python runs it too. A line on standard input is `pace SECONDS`, frames as far apart
-as they were recorded, or `flat FRAMES`, one after the other; the answer is frames and seconds, until all were in Redis.
+as they were recorded, or `flat FRAMES`, one after the other. The answer is a line of JSON when all are in Redis:
+`count`, `seconds`, and of paced frames by their stamp the nanosecond at which each was taken up.
+
+A frame's stamp is the microsecond at which it was recorded. Both sides are told it as the instant of receipt and write
+it into their entries, by which a reader knows the frame again. (With the real instant a venue would seem years late.)
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ LOOK_S = 0.0002
 
 
 def load(file: str) -> Any:
-    """Give `frames`, each with the second at which it came, and `answers` to REST requests by URL."""
+    """Give `frames`, each with its stamp, and `answers` to REST requests by URL."""
     return json.loads(Path(file).read_text(encoding="utf-8"))
 
 
@@ -29,38 +33,41 @@ class Player:
     """Frames in a circle, into whatever takes one; `held` tells how many entries are not yet in Redis."""
 
     def __init__(
-        self, frames: list[tuple[float, str]], take: Callable[[str], Awaitable[None]], held: Callable[[], int]
+        self, frames: list[tuple[int, str]], take: Callable[[str, int], Awaitable[None]], held: Callable[[], int]
     ) -> None:
         """Begin with the first frame."""
         self._frames, self._take, self._held = frames, take, held
-        self._circle: Iterator[tuple[float, str]] = itertools.cycle(frames)
+        self._circle: Iterator[tuple[int, str]] = itertools.cycle(frames)
 
     async def serve(self) -> None:
         """Do what each line asks for, until there is no more."""
         while line := await asyncio.to_thread(sys.stdin.readline):
             how, amount = line.split()
             start = time.perf_counter()
-            count = await (self._pace(float(amount)) if how == "pace" else self._flat(int(amount)))
+            told = await (self._pace(float(amount)) if how == "pace" else self._flat(int(amount)))
             while self._held():
                 await asyncio.sleep(LOOK_S)
-            print(count, time.perf_counter() - start, flush=True)
+            print(json.dumps({"seconds": time.perf_counter() - start, **told}), flush=True)
 
-    async def _pace(self, seconds: float) -> int:
+    async def _pace(self, seconds: float) -> dict[str, Any]:
         """Play from the first frame on, each when it is due."""
-        start = time.perf_counter()
+        start, first, taken = time.perf_counter(), self._frames[0][0], dict[int, int]()
         self._circle = itertools.cycle(self._frames)
-        for count, (at, frame) in enumerate(self._circle):
-            if at > seconds or (count and not at):
-                return count
-            await asyncio.sleep(max(start + at - time.perf_counter(), 0))
-            await self._take(frame)
-        return 0
+        for stamp, frame in self._frames:
+            due = (stamp - first) / 1e6
+            if due > seconds:
+                break
+            await asyncio.sleep(max(start + due - time.perf_counter(), 0))
+            taken[stamp] = time.time_ns()
+            await self._take(frame, stamp)
+        return {"count": len(taken), "taken": taken}
 
-    async def _flat(self, frames: int) -> int:
+    async def _flat(self, frames: int) -> dict[str, Any]:
         for count in range(frames):
-            await self._take(next(self._circle)[1])
+            stamp, frame = next(self._circle)
+            await self._take(frame, stamp)
             if count % TURN == 0:
                 await asyncio.sleep(0)
                 while self._held() > AHEAD:
                     await asyncio.sleep(0)
-        return frames
+        return {"count": frames}

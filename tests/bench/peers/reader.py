@@ -1,7 +1,7 @@
 """Reads streams as they grow: `python -m tests.bench.peers.reader PORT SIDE`; the same program for both sides.
 
 A blocking XREAD on a plain socket, from the newest entries on, until the stream `done` has an entry. Then it prints as
-JSON how many microseconds each delta took from before its frame was decoded until it was here.
+JSON, by the stamp of its frame, the nanosecond at which each delta was here.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ def replies(link: socket.socket) -> Iterator[Any]:
         reader.feed(link.recv(1 << 16))
 
 
-def age_us(fields: dict[bytes, bytes], now: int) -> float | None:
-    """Give how long ago the frame of a delta was taken; `None` of what is no delta."""
+def stamp_of(fields: dict[bytes, bytes]) -> int | None:
+    """Give the stamp of the frame that a delta came by; `None` of what is no delta."""
     if fields.get(b"kind") == b"delta":
-        return (now - int(fields[b"ts_recv"])) / 1e3
-    return now / 1e3 - float(fields[b"receipt_timestamp"]) * 1e6 if b"delta" in fields else None
+        return int(fields[b"ts_recv"]) // 1_000
+    return round(float(fields[b"receipt_timestamp"]) * 1e6) if b"delta" in fields else None
 
 
 def main(port: str, side: str) -> None:
     """Read until told that it is over."""
     link = socket.create_connection(("127.0.0.1", int(port)))
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    answers, ages = replies(link), list[float]()
+    answers, seen = replies(link), dict[int, int]()
     cursors = dict.fromkeys([KEYS[side].format(one) for one in SYMBOLS] + [DONE], b"$")
     for key in cursors:
         link.sendall(pack("XREVRANGE", key, "+", "-", "COUNT", 1))
@@ -55,10 +55,11 @@ def main(port: str, side: str) -> None:
         for key, rows in found:
             cursors[key.decode()] = rows[-1][0]
             for _, flat in rows if key != DONE.encode() else ():
-                age = age_us(dict(zip(flat[::2], flat[1::2], strict=True)), now)
-                ages += [] if age is None else [age]
+                stamp = stamp_of(dict(zip(flat[::2], flat[1::2], strict=True)))
+                if stamp is not None:
+                    seen[stamp] = now
         if any(key == DONE.encode() for key, _ in found):
-            print(json.dumps(ages), flush=True)
+            print(json.dumps(seen), flush=True)
             return
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
 import redis
 
 from tests.bench.frames import frames_of, kind_of
@@ -32,6 +31,7 @@ SIDES = {
     "cryptofeed": [str(PYTHON), str(Path(__file__).with_name("their_stream.py"))],
 }
 CYCLES, PACED_S, FLAT = 3, 12.0, 4_000
+WHOLE = 2  # frames that are no deltas: each book's first
 GOALS = {"frames /s": Goal(4, 7, above=True), "p50": Goal(2, above=True)}
 
 
@@ -56,12 +56,13 @@ class Talk:
         assert self.process.stdout
         return self.process.stdout.readline().strip()
 
-    def ask(self, line: str) -> list[float]:
-        """Give the numbers it answers."""
+    def ask(self, line: str) -> dict[str, Any]:
+        """Give what it answers."""
         assert self.process.stdin
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
-        return [float(word) for word in self.hear().split()]
+        answer: dict[str, Any] = json.loads(self.hear())
+        return answer
 
     def end(self) -> None:
         """Stop it."""
@@ -84,7 +85,7 @@ def _server(folder: Path) -> Iterator[int]:
 def compare() -> Table:
     """Play the captured frames into a server, each side in turn, at their own pace and flat out."""
     replay = books_alone(frames_of(captures(), "bybit"), "bybit")
-    ages: dict[str, list[float]] = {side: [] for side in SIDES}
+    ages: dict[str, list[int]] = {side: [] for side in SIDES}
     rates: dict[str, list[float]] = {side: [] for side in SIDES}
     with tempfile.TemporaryDirectory() as place, _server(Path(place) / "server") as port, ExitStack() as stack:
         frames = Path(place) / "frames.json"
@@ -96,32 +97,40 @@ def compare() -> Table:
         with watched() as host:
             for side, talk in [*talks.items()] * CYCLES:
                 ages[side] += _paced(talk, port, side)
-                count, seconds = talk.ask(f"flat {FLAT}")
-                rates[side].append(count / seconds)
+                told = talk.ask(f"flat {FLAT}")
+                rates[side].append(told["count"] / told["seconds"])
     return _table(ages, rates, host)
 
 
 def _written(replay: Replay) -> dict[str, Any]:
     """Give the frames as both sides read them."""
-    first = replay.steps[0].ts
-    frames = [((one.ts - first) / 1e9, one.data.decode()) for one in replay.steps]
+    frames, stamp = [], 0
+    for one in replay.steps:
+        stamp = max(stamp + 1, one.ts // 1_000)  # no two have the same
+        frames.append((stamp, one.data.decode()))
     return {"frames": frames, "answers": {url: body.decode() for url, body in replay.answers.items()}}
 
 
-def _paced(talk: Talk, port: int, side: str) -> list[float]:
-    """Give how old each delta was when a reader had it, in microseconds."""
+def _paced(talk: Talk, port: int, side: str) -> list[int]:
+    """Give how many nanoseconds each delta took to a reader.
+
+    Raises:
+        AssertionError: one has not arrived.
+    """
     reader = Talk([sys.executable, "-m", "tests.bench.peers.reader", str(port), side])
     try:
-        talk.ask(f"pace {PACED_S}")
+        taken = talk.ask(f"pace {PACED_S}")["taken"]
         with redis.Redis(port=port) as client:
             client.xadd(DONE, {"v": time.time_ns()})
-        found: list[float] = json.loads(reader.hear())
-        return found
+        seen = json.loads(reader.hear())
     finally:
         reader.end()
+    if len(taken) - len(seen) > WHOLE:
+        raise AssertionError(f"{side}: of {len(taken)} frames only {len(seen)} came to the reader")
+    return [at - taken[stamp] for stamp, at in seen.items()]
 
 
-def _table(ages: dict[str, list[float]], rates: dict[str, list[float]], host: Host) -> Table:
+def _table(ages: dict[str, list[int]], rates: dict[str, list[float]], host: Host) -> Table:
     table = Table(
         "peers-stream",
         "into a Redis stream and to a reader: ours and cryptofeed 2.4.1's BookStream",
@@ -132,7 +141,7 @@ def _table(ages: dict[str, list[float]], rates: dict[str, list[float]], host: Ho
     )
     figures: dict[str, Any] = {}
     for side in SIDES:
-        spent = percentiles((np.asarray(ages[side]) * 1e3).astype(np.int64))
+        spent = percentiles(ages[side])
         figures[side] = {"frames /s": median(rates[side])} | spent | {"changes": len(ages[side])}
         table.rows.append(Row(side, figures[side], host))
     ours, theirs = figures["ours"], figures["cryptofeed"]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from types import SimpleNamespace
 
 import uvloop
@@ -26,8 +25,8 @@ async def main(port: str, file: str) -> None:
     handler = feed(VENUE, Answers(found["answers"]), backend).message_handler
     connection = SimpleNamespace(address=ADDRESSES[VENUE], uuid=VENUE)
 
-    async def take(frame: str) -> None:
-        await handler(frame, connection, time.time())
+    async def take(frame: str, stamp: int) -> None:
+        await handler(frame, connection, stamp / 1e6)
 
     print("ready", flush=True)
     await Player(found["frames"], take, lambda: backend.queue._unfinished_tasks).serve()
