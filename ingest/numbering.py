@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from ingest.packing import Packer
 from ingest.track import Track
 from ingest.venue import Venue
 from thalweg import keys
 from thalweg.events import Event, Open, Snapshot, State, Status
-from thalweg.resp import pack, pack_words
+from thalweg.resp import pack
 from thalweg.trim import TrimMarks
-from thalweg.wire import encode_entry, format_id
+from thalweg.wire import format_id
 
 
 @dataclass(slots=True)
@@ -49,6 +50,7 @@ class _Stream:
     """One stream in this epoch."""
 
     key: bytes
+    packer: Packer
     status: str
     opened: Open
     marks: TrimMarks
@@ -64,15 +66,12 @@ class Numbering:
         """Start every stream of the shard at n = 1 with its `open`."""
         self.epoch = epoch
         self._bell = bell
-        self._streams = {
-            opened.instrument: _Stream(
-                keys.stream(opened.instrument, opened.venue).encode(),
-                keys.status(opened.instrument, opened.venue),
-                opened,
-                TrimMarks(retention_s, cap),
-            )
-            for opened in opens
-        }
+        self._streams = {opened.instrument: self._stream(opened, TrimMarks(retention_s, cap)) for opened in opens}
+
+    def _stream(self, opened: Open, marks: TrimMarks) -> _Stream:
+        names = opened.instrument, opened.venue
+        key = keys.stream(*names).encode()
+        return _Stream(key, Packer(key, self.epoch), keys.status(*names), opened, marks)
 
     def opens(self, ts_append: int) -> Batch:
         """Give the appends that fence off every older epoch."""
@@ -124,8 +123,7 @@ class Numbering:
             stream.snapshot_n, stream.carried = stream.n, False
         elif isinstance(event, Status):
             stream.carried = event.follows is not None or (stream.carried and event.state is State.LIVE)
-        words = [b"XADD", stream.key, format_id(self.epoch, stream.n), *encode_entry(event, ts_append)]
-        batch.add(pack_words(words), Placed(event, stream.n))
+        batch.add(stream.packer.pack(event, stream.n, ts_append), Placed(event, stream.n))
 
     def _set_status(self, stream: _Stream, event: Status | Snapshot) -> bytes:
         """Give the command that keeps the book's status hash, refused by the server to an older epoch."""

@@ -33,6 +33,7 @@ from thalweg.errors import Fenced, Held, RedisFull, RedisTrouble
 from thalweg.events import Delta, Event, Open, State, Trade
 from thalweg.latency import Rings
 from thalweg.lease import TTL_S
+from thalweg.loop.service import every
 from thalweg.settings import Settings
 from thalweg.transport import RedisLink, checked
 
@@ -43,6 +44,7 @@ CATCH_UP_S = 0.5  # connections of one venue are rarely further apart
 SETTLE_TRIES, SETTLE_S = 20, 0.1  # to find out what landed before the fence: as long as a takeover may take
 FLOORS = 3  # tries to get above a stream whose epochs are ahead of the counter
 LOG = logging.getLogger("thalweg.ingest")
+_TIMED = (Delta, Trade)
 
 
 class Sink:
@@ -67,7 +69,7 @@ class Sink:
         self._waiting = Waiting(tally)
         self._flight: list[tuple[int, Placed]] = []
         self._refused: list[Event] = []
-        self._wanted, self._wake = asyncio.Event(), asyncio.Event()
+        self._wanted, self._wake, self._ring_due = asyncio.Event(), asyncio.Event(), False
         self._claim, self._trimmed_at, self._trouble, self._slow = Claim(), 0, "", False
         self._backoff = Backoff(0.1, 2.0, random.random)
 
@@ -104,17 +106,22 @@ class Sink:
 
     async def run(self) -> None:
         """Own the shard whenever it is wanted, until cancelled; Redis trouble begins a new epoch."""
-        while True:
-            await self._wanted.wait()
-            try:
-                await self._own()
-                reason = "nobody has fenced us off"
-            except Fenced:
-                reason = "another worker has opened a newer epoch"
-            except Held as error:
-                reason = str(error)
-            LOG.info("%s shard %d: not mine any more (%s)", self._venue.name, self._shard, reason)
-            await self._hand_over()
+        with every(RING_S, self._give_sign):
+            while True:
+                await self._wanted.wait()
+                try:
+                    await self._own()
+                    reason = "nobody has fenced us off"
+                except Fenced:
+                    reason = "another worker has opened a newer epoch"
+                except Held as error:
+                    reason = str(error)
+                LOG.info("%s shard %d: not mine any more (%s)", self._venue.name, self._shard, reason)
+                await self._hand_over()
+
+    def _give_sign(self) -> None:
+        self._ring_due = True
+        self._wake.set()
 
     async def drain(self, timeout_s: float) -> None:
         """Wait until everything queued is appended, or the time runs out."""
@@ -239,11 +246,7 @@ class Sink:
         """Send what is queued, or a sign of life, and trim about once a second."""
         if self._claim.doubtful(self._clock.monotonic_ns()):
             raise RedisTrouble("the lease was not renewed in time")
-        try:
-            async with asyncio.timeout(RING_S):
-                await self._wake.wait()
-        except TimeoutError:
-            await self._link.run([numbering.ring()])
+        await self._wake.wait()
         self._wake.clear()
         if self._slow and len(self._waiting.items) > MANY:
             self._waiting.conflate()
@@ -252,12 +255,16 @@ class Sink:
         if self._waiting.items:
             pending = self._waiting.take()
             ts_append = self._clock.wall_ns()
+            append = self._rings["append"]
             for event, ts_decoded in pending:
-                if isinstance(event, Delta | Trade):
-                    self._rings["append"].add(ts_append - ts_decoded)
+                if isinstance(event, _TIMED):
+                    append.add(ts_append - ts_decoded)
             began = self._clock.monotonic_ns()
             await self._send(numbering.epoch, numbering.pack([event for event, _ in pending], ts_append))
             self._slow = self._clock.monotonic_ns() - began > SLOW_NS
+        elif self._ring_due:
+            await self._link.run([numbering.ring()])
+        self._ring_due = False
         await self._trim(numbering)
 
     async def _send(self, epoch: int, batch: Batch) -> None:

@@ -48,6 +48,9 @@ class _Wire(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._wanted = 0
         self._lost: Exception | None = None
+        self._loop = asyncio.get_running_loop()
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         transport.set_protocol(self)
 
     def write(self, commands: bytes) -> None:
@@ -90,16 +93,32 @@ class _Wire(asyncio.Protocol):
         """
         if len(self._replies) < count and self._lost is None:
             self._resume()
-            loop = asyncio.get_running_loop()
-            self._waiter, self._wanted = loop.create_future(), count
-            timer = loop.call_later(timeout_s, self._wake)
+            self._waiter, self._wanted = self._loop.create_future(), count
+            self._until(self._loop.time() + timeout_s)
             try:
                 await self._waiter
             finally:
-                timer.cancel()
                 self._waiter = None
         if len(self._replies) < count:
             raise self._lost or TimeoutError
+
+    def _until(self, deadline: float) -> None:
+        """Bound the wait that begins; a timer of an earlier wait that rings no later is left to look again then."""
+        self._deadline = deadline
+        if self._timer is not None and self._timer.when() > deadline:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None:
+            self._timer = self._loop.call_at(deadline, self._expire)
+
+    def _expire(self) -> None:
+        self._timer = None
+        if self._waiter is None:
+            return
+        if self._loop.time() < self._deadline:
+            self._timer = self._loop.call_at(self._deadline, self._expire)
+        else:
+            self._wake()
 
     def take(self) -> Reply:
         """Take one reply; an error reply is a value, since later replies follow it.

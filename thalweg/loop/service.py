@@ -48,6 +48,23 @@ def spin(loop: asyncio.AbstractEventLoop) -> None:
     again()
 
 
+@contextmanager
+def every(seconds: float, call: Callable[[], None]) -> Iterator[None]:
+    """Make a call again and again while the block runs: one timer, where a bound on each wait would set up one a wait."""
+    loop = asyncio.get_running_loop()
+
+    def again() -> None:
+        nonlocal timer
+        timer = loop.call_later(seconds, again)
+        call()
+
+    timer = loop.call_later(seconds, again)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 class Probe:
     """Asks the loop for a call at instants of a fixed grid, and notes by how much each came late.
 

@@ -22,6 +22,7 @@ from thalweg.instruments import load_instruments
 from thalweg.kernels import warm
 from thalweg.latency import Rings
 from thalweg.lease import BEAT_S
+from thalweg.loop.service import freeze
 from thalweg.settings import Settings
 
 VENUE = "bybit"
@@ -49,6 +50,7 @@ async def main(port: str, file: str) -> None:
         tasks = [group.create_task(sink.run()), group.create_task(_beat(sink, clock))]
         while not sink.owning or sink.held:
             await asyncio.sleep(0.01)
+        freeze()  # as a worker does
         print("ready", flush=True)
         await Player(frames, take, lambda: sink.held).serve()
         for task in tasks:

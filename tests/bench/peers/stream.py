@@ -30,7 +30,7 @@ SIDES = {
     "ours": [sys.executable, "-m", "tests.bench.peers.our_stream"],
     "cryptofeed": [str(PYTHON), str(Path(__file__).with_name("their_stream.py"))],
 }
-CYCLES, PACED_S, FLAT = 3, 12.0, 4_000
+CYCLES, PACED_S, FLAT = 3, 12.0, 20_000
 WHOLE = 2  # frames that are no deltas: each book's first
 GOALS = {"frames /s": Goal(4, 7, above=True), "p50": Goal(2, above=True)}
 
