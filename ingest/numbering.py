@@ -44,6 +44,10 @@ class Batch:
         self.commands.append(command)
         self.placed.append(placed)
 
+    def appends(self, epoch: int) -> list[tuple[int, Placed]]:
+        """Give what is appended, with its epoch."""
+        return [(epoch, placed) for placed in self.placed if placed is not None]
+
 
 @dataclass(slots=True)
 class _Stream:

@@ -270,7 +270,7 @@ class Sink:
     async def _send(self, epoch: int, batch: Batch) -> None:
         """Send a batch and look at every reply: each append has landed, was refused, or is in flight for ever."""
         older = self._flight
-        self._flight = older + _placed(epoch, batch)
+        self._flight = older + batch.appends(epoch)
         replies = await (self._link.run_whole if batch.whole else self._link.run)(batch.commands)
         self._flight = older
         refusal = None
@@ -297,8 +297,3 @@ class Sink:
     async def close(self) -> None:
         """Close the connection."""
         await self._link.close()
-
-
-def _placed(epoch: int, batch: Batch) -> list[tuple[int, Placed]]:
-    """Give the appends of a batch with their epoch."""
-    return [(epoch, placed) for placed in batch.placed if placed is not None]

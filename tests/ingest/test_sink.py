@@ -43,6 +43,21 @@ async def test_events_arrive_as_they_were_put(redis_url: str, server: Any) -> No
     assert server.get(LEASE) == b"one"
 
 
+async def test_a_bell_rings_also_when_nothing_grew(redis_url: str, server: Any) -> None:
+    with server.pubsub(ignore_subscribe_messages=True) as bells:
+        bells.subscribe("bell:toy:0")
+        async with hand(redis_url, Desk()) as one:
+            await one.own()
+            rings = list[bytes]()
+
+            def heard() -> bool:
+                if (push := bells.get_message()) is not None:
+                    rings.append(push["data"])
+                return rings[-2:] == [b"", b""]
+
+            await until(heard)
+
+
 async def test_a_drain_waits_for_the_answer_to_what_opens_an_epoch(
     redis_url: str, server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

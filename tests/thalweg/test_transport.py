@@ -159,6 +159,28 @@ async def test_a_hung_server_is_noticed_and_its_late_replies_answer_nothing(
         assert await link.call("ECHO", "prompt") == b"prompt"
 
 
+async def test_a_wait_ends_in_its_own_time_whatever_the_ones_before_it_had(
+    own_server: tuple[str, subprocess.Popen[bytes]],
+) -> None:
+    url, server = own_server
+    loop = asyncio.get_running_loop()
+    async with connected(url) as link:
+        await link.run([pack("PING")], timeout_s=60)
+        os.kill(server.pid, signal.SIGSTOP)
+        began = loop.time()
+        with pytest.raises(RedisTrouble, match="no answer in time"):
+            await link.run([pack("PING")], timeout_s=0.1)
+        assert 0.1 <= loop.time() - began < 30
+        os.kill(server.pid, signal.SIGCONT)
+
+        await link.connect()
+        await link.run([pack("PING")], timeout_s=0.05)
+        resume = loop.call_later(0.2, os.kill, server.pid, signal.SIGCONT)
+        os.kill(server.pid, signal.SIGSTOP)
+        assert await link.run([pack("PING")], timeout_s=60) == [b"PONG"]
+        resume.cancel()
+
+
 async def test_a_server_that_accepts_and_says_nothing_can_not_be_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "TIMEOUT_S", 0.1)
     monkeypatch.setattr(transport, "CONNECT_TIMEOUT_S", 0.1)

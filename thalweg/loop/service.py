@@ -50,19 +50,18 @@ def spin(loop: asyncio.AbstractEventLoop) -> None:
 
 @contextmanager
 def every(seconds: float, call: Callable[[], None]) -> Iterator[None]:
-    """Make a call again and again while the block runs: one timer, where a bound on each wait would set up one a wait."""
+    """Make a call again and again while the block runs: one timer, where a bound on each wait would take one a wait."""
     loop = asyncio.get_running_loop()
 
     def again() -> None:
-        nonlocal timer
-        timer = loop.call_later(seconds, again)
+        timers[0] = loop.call_later(seconds, again)
         call()
 
-    timer = loop.call_later(seconds, again)
+    timers = [loop.call_later(seconds, again)]
     try:
         yield
     finally:
-        timer.cancel()
+        timers[0].cancel()
 
 
 class Probe:

@@ -1,4 +1,4 @@
-"""Ours and a peer's on the same frames, in turn: `python -m tests.bench.peers`; `make bench-peers` installs them first."""
+"""Ours and a peer's in turn: `python -m tests.bench.peers`; `make bench-peers` installs what it needs first."""
 
 from __future__ import annotations
 

@@ -1,11 +1,13 @@
-"""Our side of the stream comparison: `python -m tests.bench.peers.our_stream PORT FRAMES`, then lines as `playing` says.
+"""Our side of the stream comparison: `python -m tests.bench.peers.our_stream PORT FRAMES`, then as `playing` says.
 
-A session and a sink, as an ingest worker has them; frames come from memory instead of a socket.
+A session and a sink, as an ingest worker has them; frames come from memory instead of a socket. With THALWEG_BUSY_POLL
+the loop spins, as a worker's does.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 import uvloop
@@ -22,7 +24,7 @@ from thalweg.instruments import load_instruments
 from thalweg.kernels import warm
 from thalweg.latency import Rings
 from thalweg.lease import BEAT_S
-from thalweg.loop.service import freeze
+from thalweg.loop.service import freeze, spin
 from thalweg.settings import Settings
 
 VENUE = "bybit"
@@ -48,9 +50,11 @@ async def main(port: str, file: str) -> None:
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(sink.run()), group.create_task(_beat(sink, clock))]
-        while not sink.owning or sink.held:
+        while not sink.owning or sink.held:  # noqa: ASYNC110 - a sink tells nobody
             await asyncio.sleep(0.01)
         freeze()  # as a worker does
+        if os.environ.get("THALWEG_BUSY_POLL"):
+            spin(asyncio.get_running_loop())
         print("ready", flush=True)
         await Player(frames, take, lambda: sink.held).serve()
         for task in tasks:

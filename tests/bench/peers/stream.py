@@ -28,7 +28,7 @@ from thalweg.cli.server import FUNCTIONS
 
 SIDES = {
     "ours": [sys.executable, "-m", "tests.bench.peers.our_stream"],
-    "cryptofeed": [str(PYTHON), str(Path(__file__).with_name("their_stream.py"))],
+    "cryptofeed": [str(PYTHON), "-m", "tests.bench.peers.their_stream"],
 }
 CYCLES, PACED_S, FLAT = 3, 12.0, 20_000
 WHOLE = 2  # frames that are no deltas: each book's first
@@ -135,7 +135,7 @@ def _table(ages: dict[str, list[int]], rates: dict[str, list[float]], host: Host
         "peers-stream",
         "into a Redis stream and to a reader: ours and cryptofeed 2.4.1's BookStream",
         f"every book change of Bybit, {kind_of(captures())}; frames /s: whole books, too",
-        f"in turn, {CYCLES} cycles of {PACED_S:g} s at the captured pace and {FLAT:,} frames flat out; one server by TCP",
+        f"in turn, {CYCLES} cycles of {PACED_S:g} s as captured and {FLAT:,} frames flat out; one server, TCP",
         "the frame is in memory, before it is decoded",
         "latency: the entry is in the hands of a reader in another process; frames /s: all are in Redis",
     )

@@ -1,6 +1,6 @@
-"""cryptofeed's side of the stream comparison: `their_stream.py PORT FRAMES` by its own Python, then as `playing` says.
+"""cryptofeed's side of the stream comparison, run by its own Python; arguments and lines as of ours.
 
-Its stream backend writes whatever waits as soon as it comes to it: 2.4.1 has no other batching that could be turned off.
+Its stream backend writes whatever waits as soon as it comes to it: 2.4.1 has no interval that could be turned off.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from types import SimpleNamespace
 
 import uvloop
 from cryptofeed.backends.redis import BookStream
-from playing import Player, load
-from theirs import ADDRESSES, Answers, feed
+
+from tests.bench.peers.playing import Player, load
+from tests.bench.peers.theirs import ADDRESSES, Answers, feed
 
 VENUE = "bybit"
 

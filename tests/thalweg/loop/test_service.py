@@ -10,7 +10,7 @@ import time
 import pytest
 
 from thalweg.latency import Ring
-from thalweg.loop.service import FAR_BEHIND, PERIOD_NS, Probe, spin, watch
+from thalweg.loop.service import FAR_BEHIND, PERIOD_NS, Probe, every, spin, watch
 
 FROZEN = """
 import asyncio, gc
@@ -63,6 +63,23 @@ async def test_a_blocked_loop_shows_in_the_ring() -> None:
         while ring.count < 3:  # noqa: ASYNC110 - the ring tells nobody
             await asyncio.sleep(0)
     assert max(ring.samples()) >= 2 * PERIOD_NS
+
+
+@pytest.mark.anyio
+async def test_a_call_is_made_again_and_again_until_the_block_ends() -> None:
+    calls, thrice = list[int](), asyncio.Event()
+
+    def call() -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            thrice.set()
+
+    with every(0.001, call):
+        async with asyncio.timeout(5):
+            await thrice.wait()
+    made = len(calls)
+    await asyncio.sleep(0.01)
+    assert len(calls) == made
 
 
 @pytest.mark.anyio
