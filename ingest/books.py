@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ingest.asking import Asking
 from ingest.backoff import Uniform
 from ingest.lane import Lane
 from ingest.tally import Tally
+from ingest.telling import LIVE
 from ingest.track import Track
 from ingest.venue import Control, Sign, Venue
 from thalweg.events import Event, State
@@ -17,7 +18,7 @@ from thalweg.instruments import Instrument
 class Books:
     """A track and its questions for each symbol."""
 
-    __slots__ = ("_emit", "_lane", "_listings", "_made", "_scales", "_tally", "_uniform", "_venue")
+    __slots__ = ("_emit", "_lane", "_listings", "_made", "_scales", "_tally", "_tracks", "_uniform", "_venue")
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class Books:
         self._venue, self._listings, self._emit = venue, listings, emit
         self._tally, self._uniform, self._lane = tally, uniform, lane
         self._made: dict[str, Asking] = {}
+        self._tracks: list[Track] = []
         self._scales: dict[str, tuple[int, int]] = {}
         for symbol in listings:
             self.find(symbol)
@@ -50,19 +52,25 @@ class Books:
 
     @property
     def tracks(self) -> list[Track]:
-        """The tracks alone."""
-        return [asking.track for asking in self._made.values()]
+        """The tracks alone; not to be changed."""
+        return self._tracks
 
-    @property
-    def expected(self) -> int:
-        """How many of them the venue is to be heard of: those that it has."""
-        return sum(track.state is not State.DELISTED for track in self.tracks)
+    def astir(self, now: int) -> list[Asking]:
+        """Give all but those that are live, are not asked for and can't be late or crossed for too long yet."""
+        return [
+            one
+            for one in self._made.values()
+            if (track := one.track).look_at <= now or one.waiting or track.wants_book or track.state is not LIVE
+        ]
 
-    @property
-    def unanswered(self) -> bool:
-        """Whether none is live and one was asked for."""
-        live = any(track.state is State.LIVE for track in self.tracks)
-        return not live and any(asking.waiting for asking in self)
+    def expected(self, astir: Sequence[Asking]) -> int:
+        """Give how many of all the venue is to be heard of: those that it has."""
+        return len(self) - sum(one.track.state is State.DELISTED for one in astir)
+
+    def unanswered(self, astir: Sequence[Asking]) -> bool:
+        """Tell whether of all none is live and one was asked for."""
+        live = len(astir) < len(self) or any(one.track.state is LIVE for one in astir)
+        return not live and any(one.waiting for one in astir)
 
     def find(self, symbol: str) -> Asking | None:
         """Give the book of a symbol; one that the listings have newly made gets its track."""
@@ -78,6 +86,7 @@ class Books:
         if self._lane is not None:
             self._lane.add(track)
         self._scales[symbol] = instrument.price_decimals, instrument.size_decimals
+        self._tracks.append(track)
         return self._made.setdefault(symbol, Asking(track, self._uniform))
 
     def scales(self, symbol: str) -> tuple[int, int] | None:

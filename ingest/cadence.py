@@ -45,6 +45,12 @@ class Cadence:
         last: int = self._cells.item(LAST)
         return now - last if last != UNKNOWN else 0
 
+    def never_late_before(self, now: int) -> int:
+        """Give until when it can't be late, whatever comes: each update from now on allows `FLOOR_NS` at least."""
+        last: int = self._cells.item(LAST)
+        floor = now + FLOOR_NS
+        return min(last + self.patience_ns, floor) if last != UNKNOWN else floor
+
     def late(self, now: int) -> bool:
         """Say whether the silence is longer than the habit allows."""
         return self.silence_ns(now) > self.patience_ns

@@ -195,14 +195,15 @@ class Session:
     def tick(self, ts_recv: int, now: int) -> Effects:
         """Let time pass; call a few times a second."""
         if self._open:
-            if reason := self._liveness.why_close(now, self._books.expected, asked=self._books.unanswered):
+            books, astir = self._books, self._books.astir(now)
+            if reason := self._liveness.why_close(now, books.expected(astir), asked=books.unanswered(astir)):
                 self._close(reason)
             if ping := self._liveness.ping(now):
                 self._effects.send.append(ping)
-            for asking in self._books:
+            for asking in astir:
                 asking.track.check(ts_recv, now)
-            places = self._venue.answers_at_once - sum(asking.under_way(now) for asking in self._books)
-            for asking in sorted((one for one in self._books if one.wanting), key=Asking.turn):
+            places = self._venue.answers_at_once - sum(asking.under_way(now) for asking in astir)
+            for asking in sorted((one for one in astir if one.wanting), key=Asking.turn):
                 if places > 0:
                     places -= self._ask(asking, ts_recv, now)
             self._tally.skew_ns = self._skew.ns

@@ -58,10 +58,8 @@ class Track(Telling):
             instrument.price_decimals,
             instrument.size_decimals,
         )
-        self._held = Holding()
         self.position: tuple[int | None, int | None, int | None] = (None, None, None)
-        self.tape = Tape()
-        self._crossing, self._trust, self._lateness = Crossing(), Trust(), Lateness()
+        self.look_at = 0  # before this instant the clock has nothing to say of it
 
     @property
     def rule(self) -> Rule:
@@ -209,6 +207,7 @@ class Track(Telling):
     def _watch_cross(self, ts_recv: int, now: int) -> None:
         """Flag a crossed book at once; one that stays crossed has lost something."""
         if self._crossing.note(self.book.crossed, now):
+            self.look_at = now
             self.flags ^= Flag.CROSSED
             self._emit_status(ts_recv)
         elif self._crossing.wrong(now):
@@ -286,6 +285,7 @@ class Track(Telling):
         elif not self.probing and self._cadence.late(now):
             self.probing = self.wants_book = True
             self._flag_late(ts_recv)
+        self.look_at = now if self._crossing.on else self._cadence.never_late_before(now)
 
     def _noticed(self, ts_recv: int) -> None:
         """Note a sign of life of a book whose silence was asked about."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.cadence import CAP_NS, FLOOR_NS, Cadence
+from ingest.cadence import CAP_NS, FLOOR_NS, LEARNT, Cadence
 
 SECOND = 1_000_000_000
 
@@ -80,3 +80,15 @@ def test_what_is_no_news_teaches_patience_and_never_haste() -> None:
     assert not cadence.late(last + 19 * SECOND)
     cadence.beat(last + 19 * SECOND, news=False)
     assert not cadence.late(last + 19 * SECOND + 37 * SECOND)
+
+
+def test_it_is_never_late_before_it_says_even_when_a_habit_is_learnt_meanwhile() -> None:
+    cadence = Cadence()
+    for k in range(LEARNT):
+        cadence.beat(k * SECOND // 10)
+    now = LEARNT * SECOND // 10
+    never_before = cadence.never_late_before(now)
+    cadence.beat(now)
+    assert cadence.patience_ns == FLOOR_NS
+    assert not cadence.late(never_before)
+    assert cadence.late(never_before + 1)

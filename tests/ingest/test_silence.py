@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from tests.ingest.toy import BY_REST, Desk, delta, kinds, live, whole
-from thalweg.events import Flag, Snapshot
+import random
+
+import pytest
+
+from tests.ingest.toy import BTC, BY_REST, ETH, Desk, delta, kinds, live, whole
+from thalweg.events import Event, Flag, Snapshot
 
 
 def busy(desk: Desk, updates: int = 50) -> None:
@@ -120,3 +124,50 @@ def test_a_book_that_never_comes_costs_the_connection() -> None:
     desk.connect()
     alive(desk, 30)
     assert desk.closed[:1] == ["no answer"]
+
+
+class Hasty(Desk):
+    """A desk whose session looks at every book in every tick."""
+
+    def wait(self, seconds: float) -> list[Event]:
+        for track in self.session.tracks:
+            track.look_at = 0
+        return super().wait(seconds)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_books_left_alone_for_a_while_are_told_no_later(seed: int) -> None:
+    desks = [kind(instruments=(BTC, ETH)) for kind in (Desk, Hasty)]
+    rng = random.Random(seed)
+    for desk in desks:
+        desk.connect()
+    sequence = dict.fromkeys(("BTC", "ETH"), 0)
+    for _ in range(1_500):
+        symbol = rng.choice(("BTC", "BTC", "ETH"))
+        sequence[symbol] += 1
+        number, size = sequence[symbol], rng.randint(1, 9)
+        crossing = {"bids": [[105, rng.choice((0, 0, 0, 1))]]}
+        message = rng.choices(
+            (
+                delta(number, number, bids=[[100, size]]),
+                delta(number, number, **crossing),
+                whole(number) | {"symbol": symbol},
+                {"kind": "control", "sign": "alive"},
+            ),
+            (60, 10, 5, 20),
+        )[0]
+        message = message if message["kind"] == "control" else message | {"symbol": symbol}
+        seconds = rng.choice((0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 1.0, 6.0))
+        for desk in desks:
+            desk.frame(message)
+            for _ in range(round(seconds * 10)):
+                desk.wait(0.1)
+    usual, hasty = desks
+    assert list(map(told, usual.events)) == list(map(told, hasty.events))
+    assert (usual.sent, usual.closed) == (hasty.sent, hasty.closed)
+    assert len(kinds([one for one in usual.events if not isinstance(one, Snapshot)])) > 100
+
+
+def told(event: Event) -> tuple[str, ...]:
+    """All of an event, to compare it."""
+    return tuple(repr(getattr(event, name)) for name in type(event).__slots__)
