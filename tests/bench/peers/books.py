@@ -112,6 +112,11 @@ def stays(level: dict[str, str]) -> bool:
     return float(level["qty"]) > 0
 
 
+def last_of_each(levels: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Give what each price comes to."""
+    return list({level["price"]: level for level in levels}.values())
+
+
 def pair_v1(symbol: str) -> str:
     """Give version 1's name of what version 2 names so."""
     return symbol.replace("BTC/", "XBT/")
@@ -120,13 +125,14 @@ def pair_v1(symbol: str) -> str:
 def kraken_v1(frame: bytes) -> bytes:
     """Give a book frame of version 2 as version 1 has it: the same digits, as text.
 
-    Removals go first: the peer cuts its book to the depth at each level that comes, not at the frame's end.
+    Removals go first: the peer cuts its book to the depth at each level that comes, not at the frame's end. Of a price
+    that comes more than once the last is told, which is what counts.
     """
     told = json.loads(frame, parse_float=str, parse_int=str)
     (book,) = told["data"]
     names = ("bs", "as") if told["type"] == "snapshot" else ("b", "a")
     sides: dict[str, Any] = {
-        name: [[level["price"], level["qty"], "1.0"] for level in sorted(book[side], key=stays)]
+        name: [[one["price"], one["qty"], "1.0"] for one in sorted(last_of_each(book[side]), key=stays)]
         for name, side in zip(names, ("bids", "asks"), strict=True)
         if book[side] or names[0] == "bs"
     }
