@@ -22,7 +22,7 @@ import numpy.typing as npt
 from ingest import beats, delay, memory, plan, rows
 from ingest.beats import UNKNOWN, beat, lateness
 from ingest.delay import DAY_NS, LATE_NS
-from ingest.memory import cells_at, side_at
+from ingest.memory import bytes_at, cells_at, table_at
 from ingest.rows import Cells
 from thalweg import book as books
 from thalweg import instant, kernels, scan
@@ -167,8 +167,8 @@ def _verified(sheet: Cells, book: Cells, bids: Cells, asks: Cells, same: int, ch
 @nb.njit()
 def _into_book(levels: scan.Sides, fields: Cells, sheet: Cells, book: Cells, block: Block) -> bool:
     """Put the changes into the book and the answer; whether all is still as usual."""
-    bids = side_at(book[books.BIDS_AT], book[books.BIDS_ROOM])
-    asks = side_at(book[books.ASKS_AT], book[books.ASKS_ROOM])
+    bids = table_at(book[books.BIDS_AT], 2, book[books.BIDS_ROOM])
+    asks = table_at(book[books.ASKS_AT], 2, book[books.ASKS_ROOM])
     sheet[plan.BIDS_FROM] = at = sheet[plan.USED]
     book[0], same_bids, at = _change(levels[0, : fields[-4]], bids, book[0], 1, book[rows.DEPTH], block, at)
     sheet[plan.ASKS_FROM] = at
@@ -221,19 +221,12 @@ def _fits(frame: bytes, sheet: Cells, book: Cells, row: Cells, ts_recv: int, now
 
 
 @nb.njit()
-def _take(
-    frame: bytes,
-    words: scan.Words,
-    keys: scan.Table,
-    slots: Slots,
-    sheet: Cells,
-    row: Cells,
-    levels: scan.Sides,
-    block: Block,
-    ts_recv: int,
-    now: int,
-) -> int:
-    fields = sheet[_FIELDS_AT:_FIELDS_END]
+def _take(frame: bytes, plan_at: int, ts_recv: int, now: int) -> int:
+    sheet = cells_at(plan_at, plan.PLAN)
+    words, keys = bytes_at(sheet[plan.WORDS_AT], sheet[plan.WORDS]), table_at(sheet[plan.KEYS_AT], sheet[plan.KEYS], 6)
+    slots, row = table_at(sheet[plan.SLOTS_AT], sheet[plan.SLOTS], 4), cells_at(sheet[plan.ROW_AT], rows.CONNECTION_ROW)
+    levels = table_at(sheet[plan.LEVELS_AT], 2 * sheet[plan.LEVELS], 2).reshape(2, sheet[plan.LEVELS], 2)
+    block, fields = table_at(sheet[plan.BLOCK_AT], sheet[plan.BLOCK], 2), sheet[_FIELDS_AT:_FIELDS_END]
     slot = _read(frame, words, keys, slots, sheet, levels)
     if slot < 0:
         return plan.NOT_MINE
@@ -256,29 +249,19 @@ def _take(
 
 
 _FRAME = nb.types.Bytes(nb.uint8, 1, "C", readonly=True)
-_CELLS, _TABLE, _SIDES = nb.int64[::1], nb.int64[:, ::1], nb.int64[:, :, ::1]
-_SIGNATURE = nb.int64(_FRAME, nb.uint8[::1], _TABLE, _TABLE, _CELLS, _CELLS, _SIDES, _TABLE, nb.int64, nb.int64)
 
 
-def _compiled(sources: int) -> Callable[..., int]:
-    """Give the lane; its cache goes stale with any of the `sources` that are compiled into it, not only this one."""
+def _compiled(sources: int) -> Callable[[bytes, int, int, int], int]:
+    """Give the lane; its cache goes stale with any of the `sources` that are compiled into it, not only this one.
 
-    @nb.njit(_SIGNATURE, cache=True)
-    def take(
-        frame: bytes,
-        words: scan.Words,
-        keys: scan.Table,
-        slots: Slots,
-        sheet: Cells,
-        row: Cells,
-        levels: scan.Sides,
-        block: Block,
-        ts_recv: int,
-        now: int,
-    ) -> int:
+    It is called with the address of its sheet alone: each array that is handed over costs more than a tenth of a call.
+    """
+
+    @nb.njit(nb.int64(_FRAME, nb.int64, nb.int64, nb.int64), cache=True)
+    def take(frame: bytes, plan_at: int, ts_recv: int, now: int) -> int:
         if sources < 0:  # never; but so it is part of the cache's key
             return plan.NOT_MINE
-        return _take(frame, words, keys, slots, sheet, row, levels, block, ts_recv, now)
+        return _take(frame, plan_at, ts_recv, now)
 
     return take
 
@@ -290,11 +273,10 @@ def _digest() -> int:
 
 
 take_frame = _compiled(_digest())
-"""Take a frame, or say why not: see the outcomes in `ingest.plan`."""
+"""Take a frame, by the address of the sheet, or say why not: see the outcomes in `ingest.plan`."""
 
 
 def warm() -> None:
     """Call the lane once, so that the first frame does not pay for loading it."""
-    sheet, levels = np.zeros(plan.PLAN, dtype=np.int64), np.zeros((2, 1, 2), dtype=np.int64)
-    words, keys, slots = np.zeros(1, dtype=np.uint8), np.zeros((1, 6), dtype=np.int64), np.zeros((1, 4), dtype=np.int64)
-    take_frame(b"?", words, keys, slots, sheet, rows.connection_row(), levels, levels[0], 0, 0)
+    sheet = np.zeros(plan.PLAN, dtype=np.int64)
+    take_frame(b"?", sheet.ctypes.data, 0, 0)

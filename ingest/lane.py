@@ -49,7 +49,7 @@ class Lane:
     """
 
     __slots__ = (
-        *("_answer", "_block", "_effects", "_keys", "_levels", "_sheet", "_row", "_slots", "_tally"),
+        *("_answer", "_block", "_effects", "_keys", "_levels", "_place", "_row", "_sheet", "_slots", "_tally"),
         *("_tracks", "_unusual", "_used", "_venue", "_words"),
     )
 
@@ -66,16 +66,27 @@ class Lane:
         texts = shape.template.words.tobytes() + (shape.topic[1] if shape.topic else "").encode()
         self._words, self._used = np.frombuffer(texts, dtype=np.uint8).copy(), len(texts)
         self._keys, self._sheet = shape.template.table, lay_out(shape, len(texts))
-        self._answer = self._sheet[: plan.ANSWER]
+        self._answer, self._place = self._sheet[: plan.ANSWER], self._sheet.ctypes.data
         self._levels = np.empty((2, LEVELS, 2), dtype=np.int64)
         self._tracks: list[Track] = []
         self._slots = np.zeros((_FREE_SLOTS, 4), dtype=np.int64)
         self._effects = Effects(moved=True)
+        self._sheet[plan.ROW_AT] = row.ctypes.data
         self._begin_block()
 
     def _begin_block(self) -> None:
         self._block = np.empty((BLOCK, 2), dtype=np.int64)
         self._sheet[plan.USED] = 0
+        self._point()
+
+    def _point(self) -> None:
+        """Tell the compiled half where the arrays are, after any of them was made anew."""
+        sheet = self._sheet
+        sheet[plan.WORDS_AT : plan.KEYS_AT] = self._words.ctypes.data, len(self._words)
+        sheet[plan.KEYS_AT : plan.SLOTS_AT] = self._keys.ctypes.data, len(self._keys)
+        sheet[plan.SLOTS_AT : plan.ROW_AT] = self._slots.ctypes.data, len(self._slots)
+        sheet[plan.LEVELS_AT : plan.BLOCK_AT] = self._levels.ctypes.data, LEVELS
+        sheet[plan.BLOCK_AT : plan.BLOCK + 1] = self._block.ctypes.data, BLOCK
 
     def add(self, track: Track) -> None:
         """Have a book more; its continuity rule is of the kind that all books of the venue have."""
@@ -92,6 +103,7 @@ class Lane:
             for entry in filled:
                 self._enter(entry)
         self._enter(np.array((start, self._used, track.row.ctypes.data, len(self._tracks) - 1), dtype=np.int64))
+        self._point()
 
     def _enter(self, entry: Cells) -> None:
         """Put a symbol into the table."""
@@ -102,9 +114,7 @@ class Lane:
         """Take a frame, if it is one for this lane; what is given is good until the next call."""
         if len(data) > LONGEST:
             return None
-        found = take_frame(
-            data, self._words, self._keys, self._slots, self._sheet, self._row, self._levels, self._block, ts_recv, now
-        )
+        found = take_frame(data, self._place, ts_recv, now)
         if found < 0:
             if found != NO_ROOM:
                 return None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numba as nb
 import numpy as np
+import numpy.typing as npt
 
 from ingest.beats import Cells
 
@@ -19,22 +20,30 @@ if nb.config.DISABLE_JIT:  # type: ignore[attr-defined]  # numba sets it from th
         """Give the cells of a row."""
         return np.ctypeslib.as_array((ctypes.c_int64 * int(count)).from_address(int(address)))
 
-    def side_at(address: int, room: int) -> Cells:
-        """Give a side of a book, `(2, room)`."""
-        return cells_at(address, 2 * int(room)).reshape(2, int(room))
+    def table_at(address: int, count: int, width: int) -> Cells:
+        """Give a table, `(count, width)`, such as a side of a book."""
+        return cells_at(address, int(count) * width).reshape(int(count), width)
+
+    def bytes_at(address: int, count: int) -> npt.NDArray[np.uint8]:
+        """Give bytes."""
+        return np.ctypeslib.as_array((ctypes.c_uint8 * int(count)).from_address(int(address)))
 
 elif not TYPE_CHECKING:
-    from numba.core import cgutils, types
+    from numba.core import types
     from numba.extending import intrinsic
+
+    def _code(context, builder, signature, arguments):
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
 
     @intrinsic
     def _pointer(typing_context, address):
         """Take an address for a pointer to cells."""
+        return types.CPointer(types.int64)(types.int64), _code
 
-        def code(context, builder, signature, arguments):
-            return builder.inttoptr(arguments[0], cgutils.intp_t.as_pointer())
-
-        return types.CPointer(types.int64)(types.int64), code
+    @intrinsic
+    def _pointer_to_bytes(typing_context, address):
+        """Take an address for a pointer to bytes."""
+        return types.CPointer(types.uint8)(types.int64), _code
 
     @nb.njit()
     def cells_at(address, count):
@@ -42,6 +51,11 @@ elif not TYPE_CHECKING:
         return nb.carray(_pointer(address), (count,))
 
     @nb.njit()
-    def side_at(address, room):
-        """Give a side of a book, `(2, room)`."""
-        return nb.carray(_pointer(address), (2, room))
+    def table_at(address, count, width):
+        """Give a table, `(count, width)`, such as a side of a book."""
+        return nb.carray(_pointer(address), (count, width))
+
+    @nb.njit()
+    def bytes_at(address, count):
+        """Give bytes."""
+        return nb.carray(_pointer_to_bytes(address), (count,))
