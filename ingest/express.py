@@ -29,7 +29,7 @@ from thalweg import instant, kernels, scan
 from thalweg.fixed import INT64_MAX
 from thalweg.instant import read_instant
 from thalweg.instruments import DEFAULT_DECIMALS
-from thalweg.kernels import apply_levels, cut_side, sum_digits
+from thalweg.kernels import ASKS_KNOWN, BIDS_KNOWN, apply_levels, cut_side, sum_digits
 from thalweg.scan import scan_frame
 
 Slots: TypeAlias = npt.NDArray[np.int64]
@@ -118,6 +118,7 @@ _RULE_AT: int = rows.RULE.start
 _RHYTHM_AT, _RHYTHM_END = rows.RHYTHM.start, rows.RHYTHM.stop
 _ALL_AT, _ALL_END = rows.ALL_RHYTHM.start, rows.ALL_RHYTHM.stop
 _DELAY_AT, _DELAY_END = rows.DELAY.start, rows.DELAY.stop
+_SUM_AT, _SUM_END = rows.BOOK.start + books.SUM.start, rows.BOOK.start + books.SUM.stop
 _FIELDS_AT, _FIELDS_END = plan.FIELDS.start, plan.FIELDS.stop
 
 
@@ -153,15 +154,12 @@ def _change(
 
 
 @nb.njit()
-def _verified(sheet: Cells, book: Cells, bids: Cells, asks: Cells, same: int, checksum: int) -> int:
-    """Compare the venue's checksum with the book's, which is worked out again only if its levels have changed."""
-    depth, prices, sizes = sheet[plan.SUM_LEVELS], book[_RULE_AT + rows.SHIFT_PRICES], book[_RULE_AT + rows.SHIFT_SIZES]
-    known = book[books.SUM_DEPTH] == depth and book[books.SUM_PRICES] == prices and book[books.SUM_SIZES] == sizes
-    if not known or same < depth:
-        book[books.SUM] = sum_digits(asks, book[1], bids, book[0], depth, prices, sizes)
-        book[books.SUM_DEPTH], book[books.SUM_PRICES], book[books.SUM_SIZES] = depth, prices, sizes
+def _verified(sheet: Cells, book: Cells, bids: Cells, asks: Cells, checksum: int) -> int:
+    """Compare the venue's checksum with the book's, which is worked out from the first level that has changed."""
+    prices, sizes = book[_RULE_AT + rows.SHIFT_PRICES], book[_RULE_AT + rows.SHIFT_SIZES]
+    found = sum_digits(book[_SUM_AT:_SUM_END], asks, book[1], bids, book[0], sheet[plan.SUM_LEVELS], prices, sizes)
     sheet[plan.CHECKSUM] = checksum
-    return plan.GOOD if book[books.SUM] == checksum else plan.MISSED
+    return plan.GOOD if found == checksum else plan.MISSED
 
 
 @nb.njit()
@@ -174,13 +172,12 @@ def _into_book(levels: scan.Sides, fields: Cells, sheet: Cells, book: Cells, blo
     sheet[plan.ASKS_FROM] = at
     book[1], same_asks, at = _change(levels[1, : fields[-3]], asks, book[1], -1, book[rows.DEPTH], block, at)
     sheet[plan.TO] = sheet[plan.USED] = at
-    same = min(same_bids, same_asks)
+    book[_SUM_AT + ASKS_KNOWN] = min(book[_SUM_AT + ASKS_KNOWN], same_asks)
+    book[_SUM_AT + BIDS_KNOWN] = min(book[_SUM_AT + BIDS_KNOWN], same_bids)
     if sheet[plan.RULE] == plan.SUMMED:
-        sheet[plan.PROOF] = _verified(sheet, book, bids, asks, same, fields[sheet[plan.SUM_FIELD]])
+        sheet[plan.PROOF] = _verified(sheet, book, bids, asks, fields[sheet[plan.SUM_FIELD]])
     else:
         sheet[plan.PROOF] = plan.UNCLAIMED
-        if same < book[books.SUM_DEPTH]:
-            book[books.SUM_DEPTH] = 0
     crossed = book[0] > 0 and book[1] > 0 and bids[0, book[0] - 1] >= asks[0, book[1] - 1]
     return sheet[plan.PROOF] != plan.MISSED and not crossed
 

@@ -18,7 +18,7 @@ ANSWER = 11
 # Where in the fields of a frame things are, -1 for what it does not have, and what must be so.
 (SYMBOL, WHOLE, FIRST_FIELD, LAST_FIELD, COUNT_FIELD, SUM_FIELD, TOPIC, INSTANT, INSTANT_ELSE) = range(ANSWER, 20)
 TOPIC_AT, TOPIC_END, INSTANT_UNIT, REQUIRED, RULE, SUM_LEVELS, USED = range(20, 27)
-# USED says how much of the block is. Then where the lane's other arrays are in memory, and how many they have where that
+# USED says how much of the block is. Then where the lane's other arrays are in memory, and how long where that
 # varies: symbols' texts, the template's keys, slots, the connection's row, room for levels, the block.
 WORDS_AT, WORDS, KEYS_AT, KEYS, SLOTS_AT, SLOTS, ROW_AT, LEVELS_AT, LEVELS, BLOCK_AT, BLOCK = range(27, 38)
 # Then come the fields as the scanner leaves them.

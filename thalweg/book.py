@@ -5,21 +5,32 @@ from __future__ import annotations
 import numpy as np
 
 from thalweg.fixed import NO_LEVELS, Levels
-from thalweg.kernels import Counts, apply_side, change_book, cut_side, load_side, sum_digits
+from thalweg.kernels import (
+    ASKS_KNOWN,
+    BIDS_KNOWN,
+    SUM_CELLS,
+    Counts,
+    apply_side,
+    change_book,
+    cut_side,
+    load_side,
+    sum_digits,
+)
 
 BID_SIGN, ASK_SIGN = 1, -1
 BIDS, ASKS = 0, 1
 FIRST_CAPACITY = 256  # levels a side; doubles as needed
-# The cells of a book's row: counts, where the sides are in memory and how many levels they hold, and the last checksum:
-# of how many levels (0: none), with which shift of prices and sizes, and what it was.
-BIDS_AT, ASKS_AT, BIDS_ROOM, ASKS_ROOM, SUM_DEPTH, SUM_PRICES, SUM_SIZES, SUM = range(2, 10)
-BOOK_CELLS = 10
+# The cells of a book's row: counts, where the sides are in memory and how many levels they hold, and what is known of
+# the sum of its digits (see `kernels.sum_digits`).
+BIDS_AT, ASKS_AT, BIDS_ROOM, ASKS_ROOM = range(2, 6)
+SUM = slice(6, 6 + SUM_CELLS)
+BOOK_CELLS = SUM.stop
 
 
 class Book:
     """Bids and asks of one instrument at one venue; sizes at prices, no orders."""
 
-    __slots__ = ("_ask_cells", "_asks", "_bid_cells", "_bids", "_cells", "_counts", "_numbers", "crossed")
+    __slots__ = ("_ask_cells", "_asks", "_bid_cells", "_bids", "_cells", "_counts", "_numbers", "_sum", "crossed")
 
     def __init__(self, cells: Counts | None = None) -> None:
         """Start empty.
@@ -28,7 +39,7 @@ class Book:
         above the best ask. `cells`, of a row that compiled code shares, keep what it needs: see above.
         """
         self._cells: Counts = np.zeros(BOOK_CELLS, dtype=np.int64) if cells is None else cells
-        self._counts = self._cells[:BIDS_AT]
+        self._counts, self._sum = self._cells[:BIDS_AT], self._cells[SUM]
         self._numbers = self._counts.data
         self._keep(
             np.zeros((2, FIRST_CAPACITY), dtype=np.int64),
@@ -39,8 +50,11 @@ class Book:
     def _keep(self, bids: Levels, asks: Levels) -> None:
         """Have these sides, and tell where they are."""
         self._bids, self._asks = bids, asks
-        self._bid_cells, self._ask_cells = bids.reshape(-1).data, asks.reshape(-1).data  # cells of views are read faster
-        self._cells[BIDS_AT:SUM_DEPTH] = bids.ctypes.data, asks.ctypes.data, bids.shape[1], asks.shape[1]
+        self._bid_cells, self._ask_cells = (
+            bids.reshape(-1).data,
+            asks.reshape(-1).data,
+        )  # cells of views are read faster
+        self._cells[BIDS_AT : ASKS_ROOM + 1] = bids.ctypes.data, asks.ctypes.data, bids.shape[1], asks.shape[1]
 
     def load(self, bids: Levels, asks: Levels) -> None:
         """Replace the whole book; `(n, 2)`, best first for speed, any order for correctness."""
@@ -57,8 +71,13 @@ class Book:
             self._reserve(len(bids), len(asks))
             found = change_book(self._bids, self._asks, self._counts, bids, asks)
         self.crossed = found & 1 == 1
-        if found >> 1 < self._cells.item(SUM_DEPTH):
-            self._cells[SUM_DEPTH] = 0
+        self._know_sum_to(found >> 1)
+
+    def _know_sum_to(self, levels: int) -> None:
+        """Forget what is known of the sum beyond so many of the best levels of each side."""
+        for side in (ASKS_KNOWN, BIDS_KNOWN):
+            if levels < self._sum.item(side):
+                self._sum[side] = levels
 
     def look(self) -> None:
         """See whether it is crossed, after changes by compiled code that has its cells."""
@@ -76,8 +95,7 @@ class Book:
 
     def truncate(self, depth: int) -> tuple[Levels, Levels]:
         """Keep the best `depth` levels a side; give the removals, `(n, 2)` with size 0, bids and asks."""
-        if depth < self._cells.item(SUM_DEPTH):
-            self._cells[SUM_DEPTH] = 0
+        self._know_sum_to(depth)
         self.crossed = self.crossed and depth > 0
         return self._cut(self._bids, BIDS, depth), self._cut(self._asks, ASKS, depth)
 
@@ -92,7 +110,7 @@ class Book:
     def clear(self) -> None:
         """Forget everything."""
         self._counts[:] = 0
-        self._cells[SUM_DEPTH] = 0
+        self._know_sum_to(0)
         self.crossed = False
 
     def bids(self, depth: int | None = None) -> Levels:
@@ -106,16 +124,11 @@ class Book:
     def sum_digits(self, depth: int, shift: tuple[int, int]) -> int:
         """Give the CRC32 of the digits of the best `depth` asks, then bids: price and size of each, best first.
 
-        The digits are those of units times `10 ** shift` (price, size), cut to a whole number, as ASCII. It is not
-        worked out again while nothing among these levels has changed.
+        The digits are those of units times `10 ** shift` (price, size), cut to a whole number, as ASCII. Levels that
+        are as they were, and have only such before them, are not summed again.
         """
-        known = self._cells[SUM_DEPTH:].tolist()
-        if known[:3] == [depth, *shift]:
-            return int(known[3])
         bids, asks = self.counts
-        found = sum_digits(self._asks, asks, self._bids, bids, depth, shift[0], shift[1])
-        self._cells[SUM_DEPTH:] = depth, *shift, found
-        return found
+        return sum_digits(self._sum, self._asks, asks, self._bids, bids, depth, shift[0], shift[1])
 
     @property
     def counts(self) -> tuple[int, int]:

@@ -187,16 +187,25 @@ def _crc_table() -> npt.NDArray[np.int64]:
 _CRC = _crc_table()
 _TEN = np.uint64(10)
 _MAX_DIGITS = 20  # of an int64, with room
+# What is known of a book's sum, in cells: for which shifts; how many of the best asks and of the best bids have the sum
+# up to them written down; how many asks the bids' are after; and those sums, of the asks and of the bids.
+SUM_PRICES, SUM_SIZES, ASKS_KNOWN, BIDS_KNOWN, ASKS_SUMMED = range(5)
+SUM_LEVELS = 10  # a side are written down: what venues sum
+_ASK_SUMS, _BID_SUMS = 5, 5 + SUM_LEVELS
+SUM_CELLS = _BID_SUMS + SUM_LEVELS
 
 
 @nb.njit()
-def _sum_side(side: Levels, count: int, depth: int, price_shift: int, size_shift: int, crc: int) -> int:
-    """Take the best `depth` levels, best first, into a CRC32 that is not yet inverted."""
+def _sum_side(side: Levels, count: int, taken: int, crc: int, cells: Counts, known: int, sums: int) -> int:
+    """Take the best levels, best first, into a CRC32 that is not yet inverted; those known are not summed again."""
     digits = np.empty(_MAX_DIGITS, np.int64)
-    for k in range(count - 1, max(count - depth, 0) - 1, -1):
+    start = min(cells[known], taken)
+    if start:
+        crc = cells[sums + start - 1]
+    for k in range(start, taken):
         for row in range(2):
-            shift = size_shift if row else price_shift
-            left = np.uint64(side[row, k])  # unsigned divides faster
+            shift = cells[SUM_SIZES] if row else cells[SUM_PRICES]
+            left = np.uint64(side[row, count - 1 - k])  # unsigned divides faster
             for _ in range(-shift):
                 left //= _TEN
             length = 0
@@ -208,19 +217,37 @@ def _sum_side(side: Levels, count: int, depth: int, price_shift: int, size_shift
                 crc = _CRC[(crc ^ digits[place]) & 255] ^ (crc >> 8)
             for _ in range(shift):
                 crc = _CRC[(crc ^ 48) & 255] ^ (crc >> 8)
+        if k < SUM_LEVELS:
+            cells[sums + k] = crc
+    cells[known] = max(cells[known], min(taken, SUM_LEVELS))
     return crc
 
 
-@nb.njit(_I8(_SIDE, _I8, _SIDE, _I8, _I8, _I8, _I8), cache=True)
+@nb.njit(_I8(_COUNTS, _SIDE, _I8, _SIDE, _I8, _I8, _I8, _I8), cache=True)
 def sum_digits(
-    asks: Levels, ask_count: int, bids: Levels, bid_count: int, depth: int, price_shift: int, size_shift: int
+    cells: Counts,
+    asks: Levels,
+    ask_count: int,
+    bids: Levels,
+    bid_count: int,
+    depth: int,
+    price_shift: int,
+    size_shift: int,
 ) -> int:
     """Give the CRC32 of the digits of the best `depth` asks, then bids: price and size of each, best first.
 
-    A number's digits are those of `units * 10 ** shift`, cut to a whole number. Units are above 0.
+    A number's digits are those of `units * 10 ** shift`, cut to a whole number. Units are above 0. `cells` keep what is
+    known of the sum; whoever changes the book lowers `ASKS_KNOWN` and `BIDS_KNOWN` to the levels that are as they were.
     """
-    crc = _sum_side(asks, ask_count, depth, price_shift, size_shift, 0xFFFFFFFF)
-    return _sum_side(bids, bid_count, depth, price_shift, size_shift, crc) ^ 0xFFFFFFFF
+    if cells[SUM_PRICES] != price_shift or cells[SUM_SIZES] != size_shift:
+        cells[SUM_PRICES], cells[SUM_SIZES] = price_shift, size_shift
+        cells[ASKS_KNOWN] = cells[BIDS_KNOWN] = 0
+    taken = min(ask_count, depth)
+    if cells[ASKS_KNOWN] < taken or cells[ASKS_SUMMED] != taken:
+        cells[BIDS_KNOWN] = 0
+    cells[ASKS_SUMMED] = taken
+    crc = _sum_side(asks, ask_count, taken, 0xFFFFFFFF, cells, ASKS_KNOWN, _ASK_SUMS)
+    return _sum_side(bids, bid_count, min(bid_count, depth), crc, cells, BIDS_KNOWN, _BID_SUMS) ^ 0xFFFFFFFF
 
 
 def warm() -> None:
@@ -231,5 +258,5 @@ def warm() -> None:
     count = apply_side(side, count, levels, 1)
     change_book(side, side, np.array([0, 0]), levels[:0], levels[:0])
     cut_side(side, count, count, levels)
-    sum_digits(side, count, side, count, 1, 0, 0)
+    sum_digits(np.zeros(SUM_CELLS, dtype=np.int64), side, count, side, count, 1, 0, 0)
     compare_views(levels, levels, 1, np.empty((4, 2), dtype=np.int64))
