@@ -219,6 +219,8 @@ def _fits(frame: bytes, sheet: Cells, book: Cells, row: Cells, ts_recv: int, now
 
 @nb.njit()
 def _take(frame: bytes, plan_at: int, ts_recv: int, now: int) -> int:
+    if len(frame) > plan.LONGEST:
+        return plan.NOT_MINE
     sheet = cells_at(plan_at, plan.PLAN)
     words, keys = bytes_at(sheet[plan.WORDS_AT], sheet[plan.WORDS]), table_at(sheet[plan.KEYS_AT], sheet[plan.KEYS], 6)
     slots, row = table_at(sheet[plan.SLOTS_AT], sheet[plan.SLOTS], 4), cells_at(sheet[plan.ROW_AT], rows.CONNECTION_ROW)

@@ -16,7 +16,7 @@ from ingest import plan
 from ingest.beats import UNKNOWN
 from ingest.effects import Effects
 from ingest.express import find_slot, take_frame
-from ingest.plan import NO_ROOM, TAKEN_UNUSUAL, lay_out
+from ingest.plan import GOOD, LONGEST, NO_ROOM, TAKEN_UNUSUAL, lay_out
 from ingest.rows import Cells
 from ingest.sequence import Spliced, Step, Summed, Unchecked
 from ingest.tally import Tally
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from ingest.track import Track
     from ingest.venue import Venue
 
-LONGEST = 16 * 1024  # bytes of a frame; longer ones are whole books
 LEVELS = LONGEST // LEAST_LEVEL + 1
 BLOCK = 4 * LEVELS  # levels; events hold slices of a block until it is used up, then the next is begun
 RULES = {Step: plan.STEP, Spliced: plan.SPLICED, Summed: plan.SUMMED, Unchecked: plan.UNCHECKED}
@@ -112,8 +111,6 @@ class Lane:
 
     def take(self, data: bytes, ts_recv: int, now: int) -> Effects | None:
         """Take a frame, if it is one for this lane; what is given is good until the next call."""
-        if len(data) > LONGEST:
-            return None
         found = take_frame(data, self._place, ts_recv, now)
         if found < 0:
             if found != NO_ROOM:
@@ -121,25 +118,23 @@ class Lane:
             self._begin_block()
             return self.take(data, ts_recv, now)
         answer = self._answer.tolist()
-        number, first, last, ts_event, start, middle, end = answer[:7]
+        number, first, last, ts_event, start, middle, end, proof, _, _, _ = answer
         track, block = self._tracks[number], self._block
         bids = block[start:middle] if start < middle else NO_LEVELS
         asks = block[middle:end] if middle < end else NO_LEVELS
-        position = (
-            first if first != UNKNOWN else None,
-            last if last != UNKNOWN else None,
-            ts_event if ts_event != UNKNOWN else None,
-        )
+        first = first if first != UNKNOWN else None
+        last = last if last != UNKNOWN else None
+        ts_event = ts_event if ts_event != UNKNOWN else None
         if found == TAKEN_UNUSUAL:
-            return self._look(track, bids, asks, position, answer, ts_recv, now)
-        track.position = position
+            return self._look(track, bids, asks, (first, last, ts_event), answer, ts_recv, now)
+        track.position = first, last, ts_event
         tally, effects = self._tally, self._effects
         tally.frames += 1
         tally.decoded += 1
         tally.deltas += 1
-        if answer[plan.PROOF] == plan.GOOD:
+        if proof == GOOD:
             tally.checksums_ok += 1
-        effects.events = [Delta(self._venue, track.name, bids, asks, *position, ts_recv)]
+        effects.events = [Delta(self._venue, track.name, bids, asks, first, last, ts_event, ts_recv)]
         return effects
 
     def _look(

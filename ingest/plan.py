@@ -25,6 +25,8 @@ WORDS_AT, WORDS, KEYS_AT, KEYS, SLOTS_AT, SLOTS, ROW_AT, LEVELS_AT, LEVELS, BLOC
 FIELDS = slice(38, 38 + 32)
 PLAN = FIELDS.stop
 
+LONGEST = 16 * 1024  # bytes of a frame; longer ones are whole books
+
 # The continuity rules, and what a checksum proves.
 STEP, SPLICED, SUMMED, UNCHECKED = range(4)
 MISSED, GOOD, UNCLAIMED = range(3)

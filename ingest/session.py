@@ -55,6 +55,7 @@ class Session:
         self._rota = Rota(snapshot_ns)
         self._effects = Effects()
         self._lane = Lane(venue, venue.express, self._row, tally, self._unusual) if venue.express else None
+        self._express = self._lane.take if self._lane else None
         self._books = Books(venue, listings, self._emit, tally, uniform, self._lane)
         self._open = False
         self._count, self._skew = Count(self._row[rows.COUNT]), Skew(self._row[rows.DELAY])
@@ -107,7 +108,7 @@ class Session:
 
     def frame(self, data: bytes, ts_recv: int, now: int) -> Effects:
         """Take one frame."""
-        if self._lane is not None and (effects := self._lane.take(data, ts_recv, now)) is not None:
+        if self._express is not None and (effects := self._express(data, ts_recv, now)) is not None:
             return effects
         tally, liveness = self._tally, self._liveness
         tally.frames += 1

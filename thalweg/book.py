@@ -30,7 +30,7 @@ BOOK_CELLS = SUM.stop
 class Book:
     """Bids and asks of one instrument at one venue; sizes at prices, no orders."""
 
-    __slots__ = ("_ask_cells", "_asks", "_bid_cells", "_bids", "_cells", "_counts", "_numbers", "_sum", "crossed")
+    __slots__ = ("_asks", "_bids", "_cells", "_counts", "_numbers", "_sum", "_views", "crossed")
 
     def __init__(self, cells: Counts | None = None) -> None:
         """Start empty.
@@ -50,10 +50,7 @@ class Book:
     def _keep(self, bids: Levels, asks: Levels) -> None:
         """Have these sides, and tell where they are."""
         self._bids, self._asks = bids, asks
-        self._bid_cells, self._ask_cells = (
-            bids.reshape(-1).data,
-            asks.reshape(-1).data,
-        )  # cells of views are read faster
+        self._views = bids[0].data, bids[1].data, asks[0].data, asks[1].data  # a view's cells are read faster
         self._cells[BIDS_AT : ASKS_ROOM + 1] = bids.ctypes.data, asks.ctypes.data, bids.shape[1], asks.shape[1]
 
     def load(self, bids: Levels, asks: Levels) -> None:
@@ -81,7 +78,7 @@ class Book:
 
     def look(self) -> None:
         """See whether it is crossed, after changes by compiled code that has its cells."""
-        bid, ask = self.best_bid, self.best_ask
+        bid, ask = self.bbo
         self.crossed = bid is not None and ask is not None and bid[0] >= ask[0]
 
     def _reserve(self, bids: int, asks: int) -> None:
@@ -136,16 +133,22 @@ class Book:
         return self._counts.item(BIDS), self._counts.item(ASKS)
 
     @property
+    def bbo(self) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+        """Price and size of the best bid, and of the best ask."""
+        bids, asks = self._numbers
+        bid_prices, bid_sizes, ask_prices, ask_sizes = self._views
+        bid = (bid_prices[bids - 1], bid_sizes[bids - 1]) if bids else None
+        return bid, (ask_prices[asks - 1], ask_sizes[asks - 1]) if asks else None
+
+    @property
     def best_bid(self) -> tuple[int, int] | None:
         """Price and size of the best bid."""
-        count, cells = self._numbers[BIDS], self._bid_cells
-        return (cells[count - 1], cells[count - 1 + self._bids.shape[1]]) if count else None
+        return self.bbo[BIDS]
 
     @property
     def best_ask(self) -> tuple[int, int] | None:
         """Price and size of the best ask."""
-        count, cells = self._numbers[ASKS], self._ask_cells
-        return (cells[count - 1], cells[count - 1 + self._asks.shape[1]]) if count else None
+        return self.bbo[ASKS]
 
 
 def _grown(side: Levels, count: int, more: int) -> Levels:

@@ -192,13 +192,13 @@ _MAX_DIGITS = 20  # of an int64, with room
 SUM_PRICES, SUM_SIZES, ASKS_KNOWN, BIDS_KNOWN, ASKS_SUMMED = range(5)
 SUM_LEVELS = 10  # a side are written down: what venues sum
 _ASK_SUMS, _BID_SUMS = 5, 5 + SUM_LEVELS
-SUM_CELLS = _BID_SUMS + SUM_LEVELS
+_DIGITS = _BID_SUMS + SUM_LEVELS  # room for those of a number
+SUM_CELLS = _DIGITS + _MAX_DIGITS
 
 
 @nb.njit()
 def _sum_side(side: Levels, count: int, taken: int, crc: int, cells: Counts, known: int, sums: int) -> int:
     """Take the best levels, best first, into a CRC32 that is not yet inverted; those known are not summed again."""
-    digits = np.empty(_MAX_DIGITS, np.int64)
     start = min(cells[known], taken)
     if start:
         crc = cells[sums + start - 1]
@@ -210,11 +210,11 @@ def _sum_side(side: Levels, count: int, taken: int, crc: int, cells: Counts, kno
                 left //= _TEN
             length = 0
             while left or not length:
-                digits[length] = 48 + np.int64(left % _TEN)
+                cells[_DIGITS + length] = 48 + np.int64(left % _TEN)
                 left //= _TEN
                 length += 1
             for place in range(length - 1, -1, -1):
-                crc = _CRC[(crc ^ digits[place]) & 255] ^ (crc >> 8)
+                crc = _CRC[(crc ^ cells[_DIGITS + place]) & 255] ^ (crc >> 8)
             for _ in range(shift):
                 crc = _CRC[(crc ^ 48) & 255] ^ (crc >> 8)
         if k < SUM_LEVELS:

@@ -116,4 +116,4 @@ def _lines(path: Path) -> Iterator[Line]:
 
 def bbo(track: Track) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
     """Read the best bid and offer, as whoever uses a book does."""
-    return track.book.best_bid, track.book.best_ask
+    return track.book.bbo
