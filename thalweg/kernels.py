@@ -185,42 +185,68 @@ def _crc_table() -> npt.NDArray[np.int64]:
 
 
 _CRC = _crc_table()
+_POLYNOMIAL, _ALL = 0xEDB88320, 0xFFFFFFFF
 _TEN = np.uint64(10)
 _MAX_DIGITS = 20  # of an int64, with room
-# What is known of a book's sum, in cells: for which shifts; how many of the best asks and of the best bids have the sum
-# up to them written down; how many asks the bids' are after; and those sums, of the asks and of the bids.
-SUM_PRICES, SUM_SIZES, ASKS_KNOWN, BIDS_KNOWN, ASKS_SUMMED = range(5)
+# What is known of a book's sum, in cells: for which shifts; of how many of the best asks, and of the best bids, the sum
+# up to each and the length of what was summed are written down; then these, and room for the digits of a number.
+SUM_PRICES, SUM_SIZES, ASKS_KNOWN, BIDS_KNOWN = range(4)
 SUM_LEVELS = 10  # a side are written down: what venues sum
-_ASK_SUMS, _BID_SUMS = 5, 5 + SUM_LEVELS
-_DIGITS = _BID_SUMS + SUM_LEVELS  # room for those of a number
+_ASK_SUMS, _BID_SUMS, _DIGITS = 4, 4 + 2 * SUM_LEVELS, 4 + 4 * SUM_LEVELS
 SUM_CELLS = _DIGITS + _MAX_DIGITS
 
 
+def _times(one: int, other: int) -> int:
+    """Multiply two polynomials modulo the CRC's, both reflected."""
+    product, bit = 0, 1 << 31
+    while bit:
+        if one & bit:
+            product ^= other
+        bit >>= 1
+        other = other >> 1 ^ _POLYNOMIAL if other & 1 else other >> 1
+    return product
+
+
+def _shifts() -> npt.NDArray[np.int64]:
+    """Give what a CRC is multiplied by so that 0, 1, 2 ... bytes may follow."""
+    powers = [1 << 31]
+    for _ in range(_FAR):
+        powers.append(_times(powers[-1], 1 << 23))
+    return np.array(powers, dtype=np.int64)
+
+
+_FAR = 511  # bytes: two sides of ten levels have fewer
+_SHIFTS = _shifts()
+_multiplied = nb.njit()(_times)
+
+
 @nb.njit()
-def _sum_side(side: Levels, count: int, taken: int, crc: int, cells: Counts, known: int, sums: int) -> int:
-    """Take the best levels, best first, into a CRC32 that is not yet inverted; those known are not summed again."""
+def _sum_side(side: Levels, count: int, taken: int, cells: Counts, known: int, sums: int) -> tuple[int, int]:
+    """Give the CRC32, not yet inverted, and the length of the best levels' digits; those known are not summed again."""
     start = min(cells[known], taken)
+    crc, length = _ALL, 0
     if start:
-        crc = cells[sums + start - 1]
+        crc, length = cells[sums + start - 1], cells[sums + SUM_LEVELS + start - 1]
     for k in range(start, taken):
         for row in range(2):
             shift = cells[SUM_SIZES] if row else cells[SUM_PRICES]
             left = np.uint64(side[row, count - 1 - k])  # unsigned divides faster
             for _ in range(-shift):
                 left //= _TEN
-            length = 0
-            while left or not length:
-                cells[_DIGITS + length] = 48 + np.int64(left % _TEN)
+            digits = 0
+            while left or not digits:
+                cells[_DIGITS + digits] = 48 + np.int64(left % _TEN)
                 left //= _TEN
-                length += 1
-            for place in range(length - 1, -1, -1):
+                digits += 1
+            for place in range(digits - 1, -1, -1):
                 crc = _CRC[(crc ^ cells[_DIGITS + place]) & 255] ^ (crc >> 8)
             for _ in range(shift):
                 crc = _CRC[(crc ^ 48) & 255] ^ (crc >> 8)
+            length += digits + max(shift, 0)
         if k < SUM_LEVELS:
-            cells[sums + k] = crc
+            cells[sums + k], cells[sums + SUM_LEVELS + k] = crc, length
     cells[known] = max(cells[known], min(taken, SUM_LEVELS))
-    return crc
+    return crc, length
 
 
 @nb.njit(_I8(_COUNTS, _SIDE, _I8, _SIDE, _I8, _I8, _I8, _I8), cache=True)
@@ -238,16 +264,19 @@ def sum_digits(
 
     A number's digits are those of `units * 10 ** shift`, cut to a whole number. Units are above 0. `cells` keep what is
     known of the sum; whoever changes the book lowers `ASKS_KNOWN` and `BIDS_KNOWN` to the levels that are as they were.
+    Each side is summed by itself, so that a change of one costs nothing of the other.
     """
     if cells[SUM_PRICES] != price_shift or cells[SUM_SIZES] != size_shift:
         cells[SUM_PRICES], cells[SUM_SIZES] = price_shift, size_shift
         cells[ASKS_KNOWN] = cells[BIDS_KNOWN] = 0
-    taken = min(ask_count, depth)
-    if cells[ASKS_KNOWN] < taken or cells[ASKS_SUMMED] != taken:
-        cells[BIDS_KNOWN] = 0
-    cells[ASKS_SUMMED] = taken
-    crc = _sum_side(asks, ask_count, taken, 0xFFFFFFFF, cells, ASKS_KNOWN, _ASK_SUMS)
-    return _sum_side(bids, bid_count, min(bid_count, depth), crc, cells, BIDS_KNOWN, _BID_SUMS) ^ 0xFFFFFFFF
+    first, _ = _sum_side(asks, ask_count, min(ask_count, depth), cells, ASKS_KNOWN, _ASK_SUMS)
+    second, length = _sum_side(bids, bid_count, min(bid_count, depth), cells, BIDS_KNOWN, _BID_SUMS)
+    first ^= _ALL
+    while length > 0:
+        step = min(length, _FAR)
+        first = _multiplied(_SHIFTS[step], first)
+        length -= step
+    return first ^ second ^ _ALL
 
 
 def warm() -> None:
