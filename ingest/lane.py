@@ -118,7 +118,7 @@ class Lane:
             self._begin_block()
             return self.take(data, ts_recv, now)
         answer = self._answer.tolist()
-        number, first, last, ts_event, start, middle, end, proof, _, _, _ = answer
+        number, first, last, ts_event, start, middle, end, proof = answer
         track, block = self._tracks[number], self._block
         bids = block[start:middle] if start < middle else NO_LEVELS
         asks = block[middle:end] if middle < end else NO_LEVELS
@@ -126,7 +126,7 @@ class Lane:
         last = last if last != UNKNOWN else None
         ts_event = ts_event if ts_event != UNKNOWN else None
         if found == TAKEN_UNUSUAL:
-            return self._look(track, bids, asks, (first, last, ts_event), answer, ts_recv, now)
+            return self._look(track, bids, asks, (first, last, ts_event), ts_recv, now)
         track.position = first, last, ts_event
         tally, effects = self._tally, self._effects
         tally.frames += 1
@@ -143,12 +143,11 @@ class Lane:
         bids: Levels,
         asks: Levels,
         position: tuple[int | None, int | None, int | None],
-        answer: list[int],
         ts_recv: int,
         now: int,
     ) -> Effects:
         """Have what is in the book looked at."""
-        checksum = answer[plan.CHECKSUM] if answer[plan.PROOF] != plan.UNCLAIMED else None
-        shift = answer[plan.SHIFT_PRICES], answer[plan.SHIFT_SIZES]
+        proof, prices, sizes, found = self._sheet[plan.PROOF : plan.CHECKSUM + 1].tolist()
+        checksum, shift = found if proof != plan.UNCLAIMED else None, (prices, sizes)
         update = BookUpdate(track.symbol, False, bids, asks, *position, checksum, shift)
         return self._unusual(track, update, ts_recv, now)

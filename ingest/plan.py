@@ -12,11 +12,11 @@ from thalweg.scan import TEXT
 if TYPE_CHECKING:
     from ingest.scanning import Express
 
-# The answer.
+# The answer; and what only those ask who look at a change that is not as usual.
 BOOK, FIRST, LAST, TS_EVENT, BIDS_FROM, ASKS_FROM, TO, PROOF, SHIFT_PRICES, SHIFT_SIZES, CHECKSUM = range(11)
-ANSWER = 11
+ANSWER, _ALL = PROOF + 1, CHECKSUM + 1
 # Where in the fields of a frame things are, -1 for what it does not have, and what must be so.
-(SYMBOL, WHOLE, FIRST_FIELD, LAST_FIELD, COUNT_FIELD, SUM_FIELD, TOPIC, INSTANT, INSTANT_ELSE) = range(ANSWER, 20)
+(SYMBOL, WHOLE, FIRST_FIELD, LAST_FIELD, COUNT_FIELD, SUM_FIELD, TOPIC, INSTANT, INSTANT_ELSE) = range(_ALL, 20)
 TOPIC_AT, TOPIC_END, INSTANT_UNIT, REQUIRED, RULE, SUM_LEVELS, USED = range(20, 27)
 # USED says how much of the block is. Then where the lane's other arrays are in memory, and how long where that
 # varies: symbols' texts, the template's keys, slots, the connection's row, room for levels, the block.
