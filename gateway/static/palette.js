@@ -61,6 +61,7 @@ export class Palette {
 
   #choose(name) {
     if (!name) return;
+    this.input.blur(); // a browser does so only with its next frame, and a key pressed before that would be typed here
     this.dialog.close();
     this.onChoose(name);
   }
