@@ -9,6 +9,7 @@ export class Surface {
     this.context = canvas.getContext("2d");
     this.colours = new Map();
     this.size = { width: 0, height: 0 };
+    this.drawnFor = null;
     new ResizeObserver(([{ contentRect }]) => (this.size = contentRect)).observe(canvas);
   }
 
@@ -24,6 +25,23 @@ export class Surface {
     return { context: this.context, width, height };
   }
 
+  /** Copy what `draw` draws, which is drawn anew only when the key, the size or the theme is another: words are dear. */
+  backdrop(key, draw) {
+    const { width, height } = this.canvas;
+    const whole = `${key} ${width} ${height}`;
+    if (this.drawnFor !== whole) {
+      this.behind = new OffscreenCanvas(width, height);
+      const context = this.behind.getContext("2d");
+      context.setTransform(this.context.getTransform());
+      draw(context);
+      this.drawnFor = whole;
+    }
+    this.context.save();
+    this.context.resetTransform();
+    this.context.drawImage(this.behind, 0, 0);
+    this.context.restore();
+  }
+
   /** The value of a custom property as a colour a canvas takes; looked up once until `forget`. */
   colour(name) {
     if (!this.colours.has(name)) this.colours.set(name, resolve(this.canvas, name));
@@ -33,6 +51,7 @@ export class Surface {
   /** The theme may have changed: look colours up again. */
   forget() {
     this.colours.clear();
+    this.drawnFor = null;
   }
 }
 

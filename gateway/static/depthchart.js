@@ -84,7 +84,8 @@ export class DepthChart {
     const shown = stacked ? stackSteps(layers, 10 ** -this.decimals.size) : layers.map((layer) => plain(layer, 10 ** -this.decimals.size));
     const most = roundUp(Math.max(0, ...shown.flatMap((layer) => SIDES.map((side) => layer[side].top.at(-1) ?? 0))), HEIGHTS);
     if (most > this.most || most < this.most / 2) this.most = most;
-    this.#grid(area);
+    const key = `${this.span.nearest} ${this.span.furthest} ${this.most}`;
+    this.surface.backdrop(key, (context) => this.#grid({ ...area, context }));
     for (const layer of stacked ? shown.reverse() : shown) for (const side of SIDES) this.#area(area, layer, side, stacked);
     this.#pointerLine(area);
   }
