@@ -32,7 +32,6 @@ class Page {
     this.dirty = new Set();
     this.scheduled = false;
     this.pace = new Pace();
-    this.renderedMs = -Infinity;
     this.refusals = new Map();
     this.journal = new Journal();
     this.hops = new Hops();
@@ -219,9 +218,7 @@ class Page {
     for (const panel of panels) this.dirty.add(panel);
     if (this.scheduled || document.hidden) return;
     this.scheduled = true;
-    const wait = this.pace.wait(performance.now(), this.renderedMs);
-    if (wait > 0) setTimeout(() => requestAnimationFrame(() => this.#render()), wait);
-    else requestAnimationFrame(() => this.#render());
+    requestAnimationFrame(() => this.#render());
   }
 
   /** Now and then look how regularly frames come, and say so where panels are drawn less often for it. */
@@ -238,14 +235,15 @@ class Page {
   #render() {
     this.scheduled = false;
     const now = performance.now();
-    this.renderedMs = now;
     this.topbar.render(this.connection, this.refusals, now);
     this.diagnostics.render(this.connection, now);
     this.#tellFrozen();
     if (this.view.frozen) return;
-    const later = this.panels.render(this.dirty, now, () => this.hops.lines(this.connection.bestRttMs, now));
-    this.dirty = new Set(later);
-    this.hops.painted(performance.now());
+    const pageHops = () => this.hops.lines(this.connection.bestRttMs, now);
+    const { early, late } = this.panels.render(this.dirty, { now, leastMs: this.pace.leastMs, pageHops });
+    this.dirty = new Set(early);
+    if (late.length) this.#mark(...late);
+    else this.hops.painted(performance.now());
   }
 
   /** While all is held, say since when and how far the market has gone. */

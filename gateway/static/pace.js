@@ -1,12 +1,12 @@
 /**
- * How often panels may be drawn: as often as something is new, until the browser's frames come late; then half as often,
+ * How often a panel may be drawn: as often as something is new, until the browser's frames come late; then half as often,
  * and half of that, until they are on time again. Pure: it is told when frames came.
  */
 
 const LATE_MS = 20; // a frame at 60 Hz, and some
 const WATCHED_MS = 2_000;
 const REST_MS = 8_000; // between looks: a loop of frames that draws nothing still costs some
-const LEAST_MS = [0, 200, 400, 800]; // between two renders; books come ten times a second
+const LEAST_MS = [0, 200, 400, 800]; // between two drawings of a panel; books come ten times a second
 const FEWEST = 20; // frames a look must have seen, or it was no look
 
 /** The duration that 95 of 100 do not exceed. */
@@ -21,14 +21,14 @@ export class Pace {
     this.begin(-Infinity);
   }
 
-  /** Renders a second that are allowed, or 0 for as many as there is news. */
-  get perSecond() {
-    return this.step ? 1_000 / LEAST_MS[this.step] : 0;
+  /** Between two drawings of a panel, in milliseconds. */
+  get leastMs() {
+    return LEAST_MS[this.step];
   }
 
-  /** How long the next render must wait, in milliseconds. */
-  wait(nowMs, renderedMs) {
-    return Math.max(0, renderedMs + LEAST_MS[this.step] - nowMs);
+  /** Drawings a second that are allowed, or 0 for as many as there is news. */
+  get perSecond() {
+    return this.step ? 1_000 / this.leastMs : 0;
   }
 
   /** A look begins, or begins anew since the page was not in sight. */

@@ -18,6 +18,8 @@ export const WIDE = matchMedia("(min-width: 1900px)");
 
 /** How often a panel is drawn at most, in ms: charts and lists are read, not watched. The ladders follow every frame. */
 const PACE_MS = { market: 240, trades: 150, depth: 240, edges: 240, latency: 950 };
+const BUDGET_MS = 1; // of a frame's 16.7, to write panels in; the others wait for the next. Layout and paint cost several times as much
+const NEVER_MS = -1e9;
 const MIN_ROWS = 5;
 const MAX_ROWS = 40;
 const HEADER_PX = 29; // each venue ladder carries its own
@@ -95,28 +97,27 @@ export class Panels {
   }
 
   /**
-   * Render those of these panels that are in sight; charts seldom enough.
+   * Render those of these panels that are in sight, as many as a frame has time for; who has waited longest is first.
    * @param {Set<string>} due
-   * @param {number} now
-   * @param {function(): Array} pageHops gives the hops only this page can measure
-   * @returns {string[]} those that were put off
+   * @param {{now: number, leastMs: number, pageHops: function(): Array}} frame leastMs: between two drawings of a panel;
+   *   pageHops gives the hops only this page can measure
+   * @returns {{early: string[], late: string[]}} those that rest since they were drawn, those for which no time was left
    */
-  render(due, now, pageHops) {
+  render(due, { now, leastMs, pageHops }) {
     const shown = this.visible();
-    const later = [];
+    const drawn = (name) => this.drawnMs.get(name) ?? NEVER_MS;
+    const wanted = PANELS.filter((name) => due.has(name) && shown.has(name));
+    const early = wanted.filter((name) => now - drawn(name) < Math.max(leastMs, PACE_MS[name] ?? 0));
+    const turn = wanted.filter((name) => !early.includes(name)).sort((one, other) => drawn(one) - drawn(other));
     this.rows ??= rowsThatFit(this.view.trim);
-    for (const name of PANELS) {
-      if (!due.has(name) || !shown.has(name)) continue;
-      if (this.#isEarly(name, now)) later.push(name);
-      else this.#render(name, now, this.rows, pageHops);
-    }
-    return later;
-  }
-
-  #isEarly(name, now) {
-    if (now - (this.drawnMs.get(name) ?? -Infinity) < (PACE_MS[name] ?? 0)) return true;
-    this.drawnMs.set(name, now);
-    return false;
+    const until = performance.now() + BUDGET_MS;
+    const late = turn.filter((name, index) => {
+      if (index > 0 && performance.now() > until) return true;
+      this.drawnMs.set(name, now);
+      this.#render(name, now, this.rows, pageHops);
+      return false;
+    });
+    return { early, late };
   }
 
   #render(name, now, rows, pageHops) {

@@ -29,13 +29,6 @@ test("one late frame in twenty-five is none, and a standstill is one", () => {
   assert.equal(pace.perSecond, 5);
 });
 
-test("a render waits for what is left of its interval", () => {
-  const pace = new Pace();
-  assert.equal(pace.wait(1_000, 999), 0);
-  look(pace, [100]);
-  assert.deepEqual([pace.wait(1_050, 1_000), pace.wait(1_300, 1_000)], [150, 0]);
-});
-
 test("p95 is a nearest rank", () => {
   assert.equal(p95(Array.from({ length: 100 }, (_, at) => at + 1)), 95);
   assert.equal(p95([]), 0);
