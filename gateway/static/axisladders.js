@@ -92,8 +92,8 @@ export class AxisLadders {
     const [price, title] = [element("div", "cell"), element("th", "price")];
     title.scope = "row";
     const cells = this.columns.map(() => {
-      const [bar, number] = [element("i", "bar"), element("div", "cell number")];
-      return { bar, number, node: within(element("td", "size"), bar, number) };
+      const number = element("div", "cell fill");
+      return { number, node: within(element("td", "size"), number) };
     });
     return { price, cells, node: within(element("tr"), within(title, price), ...cells.map(({ node }) => node)) };
   }
@@ -161,13 +161,13 @@ export class AxisLadders {
     row.cells.forEach((cell, index) => this.#renderCell(shown.cells[index], cell, { price: row.price, best: best[index], state: this.columns[index].state }));
   }
 
-  #renderCell({ node, bar, number }, cell, { price, best, state }) {
+  #renderCell({ node, number }, cell, { price, best, state }) {
     if (cell) this.sizePlaces = Math.max(this.sizePlaces, fractionDigits(cell.size));
     setData(node, "side", cell?.side ?? "");
     setData(node, "best", cell && best[cell.side] === price ? "yes" : "");
     setData(node, "dim", state === "live" ? "" : "yes");
     setText(number, cell ? padBlanks(cell.size, this.sizePlaces) : "");
-    setSpan(bar, 0, cell?.share ?? 0);
+    setSpan(number, 0, cell?.share ?? 0);
     if ((node.title !== "") !== Boolean(cell?.also)) node.title = cell?.also ? `and ${cell.also} of the other side in this row` : "";
   }
 }

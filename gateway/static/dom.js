@@ -1,6 +1,6 @@
 /** The few ways this page touches the document: text only as text, and only where it changed. */
 
-const STEPS = 1_000; // of a track: less is not seen
+const STEPS = 1_000; // of a track: less is not seen; a tenth of a percent
 
 /** @returns {HTMLElement} a new element */
 export function element(tag, className = "", text = "") {
@@ -47,11 +47,33 @@ export function setData(node, name, value) {
   else node.dataset[name] = value;
 }
 
-/** Move and stretch a bar to [from, to] of its track, both in 0..1, without a layout. */
+/**
+ * Fill a bar from `from` to `to` of its track, both in 0..1, without a layout. It is a background that is placed, for a
+ * transform of its own for each of hundreds of bars would have the browser sort out its layers anew with every frame.
+ */
 export function setSpan(node, from, to) {
   const [at, width] = [Math.round(from * STEPS), Math.round(Math.max(0, to - from) * STEPS)];
   if (node.shownAt === at && node.shownWidth === width) return;
   node.shownAt = at;
   node.shownWidth = width;
-  node.style.transform = `translateX(${(at * 100) / STEPS}%) scaleX(${width / STEPS})`;
+  node.style.backgroundSize = `${(width * 100) / STEPS}% 100%`;
+  if (at || node.style.backgroundPositionX) node.style.backgroundPositionX = `${width < STEPS ? (at * 100) / (STEPS - width) : 0}%`;
+}
+
+/**
+ * Fill one bar with several parts, one after the other from the left.
+ * @param {Array<[string, number]>} parts colour and share of the track, in 0..1
+ */
+export function setParts(node, parts) {
+  let sum = 0;
+  const stops = [];
+  for (const [colour, share] of parts) {
+    const from = Math.round(sum * STEPS);
+    const to = Math.round((sum += share) * STEPS);
+    if (to > from) stops.push(`${colour} ${from / 10}% ${to / 10}%`);
+  }
+  const shown = stops.length ? `linear-gradient(90deg, ${stops.join(", ")}, transparent 0)` : "none";
+  if (node.shownParts === shown) return;
+  node.shownParts = shown;
+  node.style.backgroundImage = shown;
 }

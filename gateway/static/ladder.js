@@ -1,7 +1,7 @@
 /** One ladder as a table: asks above, a middle row, bids below, in rows that are made once and reused. */
 
 import { compare, cutPlaces, fractionDigits, padBlanks, padZeros, toText, toUnits } from "./decimals.js";
-import { element, setData, setSpan, setText, within } from "./dom.js";
+import { element, setData, setParts, setSpan, setText, within } from "./dom.js";
 import { quoteTotals } from "./impact.js";
 
 const LONG_ALL = 44; // digits in a row of the consolidated ladder from which a smaller face is needed
@@ -109,19 +109,15 @@ export class LadderTable {
   }
 
   #row(side, depth) {
-    const row = { price: element("div", "cell"), size: element("td", "size"), text: element("div", "cell number"), bars: [], level: null };
-    row.node = within(element("tr"), within(element("td", "price"), row.price), row.size);
+    const row = { price: element("div", "cell"), size: element("td", "size"), text: element("div", "cell"), level: null };
+    row.node = within(element("tr"), within(element("td", "price"), row.price), within(row.size, row.text));
     Object.assign(row.node.dataset, { side, depth });
     if (this.venues.length) {
       row.total = element("div", "cell");
-      row.bars = this.venues.map((_, index) => element("i", `part venue-${index}`));
-      within(row.size, row.text);
-      within(row.node, within(element("td", "total"), row.total), within(element("td", "who"), within(element("div", "track"), ...row.bars)));
+      row.track = element("div", "track");
+      within(row.node, within(element("td", "total"), row.total), within(element("td", "who"), row.track));
       row.node.tabIndex = side === "bids" && depth === 0 ? 0 : -1;
-    } else {
-      row.bars = [element("i", "bar")];
-      within(row.size, ...row.bars, row.text);
-    }
+    } else row.text.classList.add("fill");
     return row;
   }
 
@@ -130,14 +126,8 @@ export class LadderTable {
     setText(row.price, level ? padZeros(level.price, places) : "");
     setText(row.text, level ? padBlanks(level.size, this.sizePlaces) : "");
     if (row.total) setText(row.total, total ? padBlanks(total, this.totalPlaces) : "");
-    if (!row.total) return setSpan(row.bars[0], 0, level ? Number(level.size) / peak : 0);
-    let from = 0;
-    this.venues.forEach((venue, index) => {
-      const to = from + Number(level?.venues?.[venue] ?? 0) / peak;
-      setSpan(row.bars[index], from, to);
-      from = to;
-    });
-    return undefined;
+    if (row.track) setParts(row.track, this.venues.map((venue, index) => [`var(--venue-${index})`, Number(level?.venues?.[venue] ?? 0) / peak]));
+    else setSpan(row.text, 0, level ? Number(level.size) / peak : 0);
   }
 
   #markCrossing(side, levels, opposite) {

@@ -74,7 +74,7 @@ export class LatencyPanel {
     this.rows = new Map();
     this.by.addEventListener("change", onChoose);
     this.words = element("p", "path-words");
-    this.parts = new Map(PATH.map((hop, index) => [hop, element("i", `step step-${index}`)]));
+    this.parts = new Map(PATH.map((hop, index) => [hop, element("i", `fill step-${index}`)]));
     within(this.path, this.words, within(element("div", "track"), ...this.parts.values()));
   }
 
@@ -112,7 +112,7 @@ export class LatencyPanel {
   }
 
   #build(hop, body) {
-    const row = { name: element("span", "hop", hop), what: element("span", "what"), samples: element("span", "samples"), bar: element("i", "range"), whisker: element("i", "whisker") };
+    const row = { name: element("span", "hop", hop), what: element("span", "what"), samples: element("span", "samples"), bar: element("i", "fill range"), whisker: element("i", "fill whisker") };
     const title = element("th");
     title.scope = "row";
     const step = PATH.indexOf(hop);

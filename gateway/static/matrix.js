@@ -183,7 +183,7 @@ function buildCell(name, venue, listed) {
   Object.assign(node.dataset, { name, venue });
   node.tabIndex = -1;
   const parts = Object.fromEntries(PARTS.map((part) => [part, element("span", part)]));
-  const [why, bar] = [element("span", "why"), element("i", "aging")];
+  const [why, bar] = [element("span", "why"), element("i", "fill")];
   within(node, within(element("div", "quote"), ...Object.values(parts)), why, bar);
   return { node, venue, parts, why, bar };
 }
