@@ -109,7 +109,7 @@ def running(*command: str, core: int) -> Iterator[int]:
 
 
 @contextmanager
-def gateway(names: Sequence[str]) -> Iterator[GatewayProcess]:
+def gateway(names: Sequence[str], rate: float = PUBLICATIONS, life_s: float = LIFE_S) -> Iterator[GatewayProcess]:
     """A gateway on its core whose limits let everybody in, behind a server and a publisher on the other."""
     port = free_port()
     with ExitStack() as stack:
@@ -117,7 +117,7 @@ def gateway(names: Sequence[str]) -> Iterator[GatewayProcess]:
         stack.callback(stop_server, server)
         os.sched_setaffinity(server.pid, {OTHERS_CORE})
         url = f"redis://127.0.0.1:{port}/0"
-        command = ("tests.bench.publisher", url, str(PUBLICATIONS), str(LIFE_S), *names)
+        command = ("tests.bench.publisher", url, str(rate), str(life_s), *names)
         stack.enter_context(running(*command, core=OTHERS_CORE))
         time.sleep(1.5)
         process = GatewayProcess(url, names, LIMITS)
