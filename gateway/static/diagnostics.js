@@ -1,9 +1,10 @@
 /** The drawer for when something looks wrong: losses by book, what the page itself did, the newest messages as they came. */
 
 import { element, setText, within } from "./dom.js";
-import { clock, glyph } from "./words.js";
+import { bookCheckWords, clock, glyph } from "./words.js";
 
 const RENDER_MS = 500;
+const COLUMNS = ["Book", "State", "Since", "Losses", "Why, or the last change", "Verified"];
 const LONGEST = 2_000; // characters of a message shown; the copy has all
 
 export class Diagnostics {
@@ -74,7 +75,10 @@ export class Diagnostics {
     for (const [name, cell, heard] of books) {
       const row = this.rows.get(name) ?? this.#buildRow(name);
       const last = this.journal.changes.find((change) => change.book === name);
-      const texts = [`${glyph(cell.state)} ${cell.state}${cell.flags.length ? `, ${cell.flags.join(", ")}` : ""}`, cell.since ? clock(cell.since) : "–", String(heard?.losses ?? 0), cell.why || (last ? `${last.from} → ${last.to}${last.why ? `: ${last.why}` : ""}` : "–")];
+      const state = [`${glyph(cell.state)} ${cell.state}`, ...cell.flags].join(", ");
+      const why = cell.why || (last ? `${last.from} → ${last.to}${last.why ? `: ${last.why}` : ""}` : "–");
+      const check = bookCheckWords(cell, this.market.checks.get(name.split(":")[0]));
+      const texts = [state, cell.since ? clock(cell.since) : "–", String(heard?.losses ?? 0), why, check];
       texts.forEach((text, index) => setText(row.cells[index], text));
     }
   }
@@ -82,7 +86,7 @@ export class Diagnostics {
   #buildRow(name) {
     const title = element("th", "", name);
     title.scope = "row";
-    const cells = Array.from({ length: 4 }, () => element("td"));
+    const cells = Array.from({ length: COLUMNS.length - 1 }, () => element("td"));
     this.body.append(within(element("tr"), title, ...cells));
     this.rows.set(name, { cells });
     return this.rows.get(name);
@@ -110,9 +114,8 @@ export class Diagnostics {
 
   #buildTable() {
     this.body = element("tbody");
-    const words = ["Book", "State", "Since", "Losses", "Why, or the last change"];
-    const heads = words.map((word) => Object.assign(element("th", "", word), { scope: "col" }));
-    const caption = element("caption", "unseen", "Every book: its state, how often this page saw it cease to be live, and why.");
+    const heads = COLUMNS.map((word) => Object.assign(element("th", "", word), { scope: "col" }));
+    const caption = element("caption", "unseen", "Every book: its state, how often this page saw it cease to be live and why, and how far and by what it is verified.");
     const table = within(element("table", "losses"), caption, within(element("thead"), within(element("tr"), ...heads)), this.body);
     const box = within(element("div", "scroll"), table);
     Object.assign(box, { tabIndex: 0, role: "region", ariaLabel: "Books" });

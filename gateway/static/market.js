@@ -103,11 +103,18 @@ export class Market {
     return cell.ageMs === null ? null : cell.ageMs + nowMs - cell.heardMs;
   }
 
-  /** How many of a venue's books are live, and of how many; and the worst other state. */
+  /** How many of a venue's books are live and how many verified, of how many; and the worst other state. */
   liveOf(venue) {
     const cells = this.instruments.map(({ name }) => this.cell(name, venue)).filter(Boolean);
     const others = cells.filter((cell) => cell.state !== "live");
-    return { live: cells.length - others.length, all: cells.length, state: others[0]?.state ?? "live" };
+    const verified = cells.filter((cell) => this.isVerified(venue, cell)).length;
+    return { live: cells.length - others.length, verified, all: cells.length, state: others[0]?.state ?? "live" };
+  }
+
+  /** Whether a loss in this book's feed would be seen: it is live, its venue has a detector, and nothing says it failed. */
+  isVerified(venue, cell) {
+    const { detector = "none" } = this.checks.get(venue) ?? {};
+    return cell.state === "live" && detector !== "none" && !cell.flags.includes("unverified");
   }
 
   /** The venues that show the highest bid and the lowest ask among live books. */

@@ -1,7 +1,7 @@
 /** The top bar: connection, venues with their counts, and the banner that says what is down since when. */
 
 import { element, setData, setText, within } from "./dom.js";
-import { clock, glyph } from "./words.js";
+import { clock, glyph, venueWords } from "./words.js";
 
 const ANNOUNCE_MS = 5_000;
 const CONNECTION = {
@@ -64,10 +64,7 @@ export class TopBar {
   /** Tell those who listen which venues changed, seldom enough to be heard out. */
   #announce(nowMs) {
     if (nowMs - this.announcedMs < ANNOUNCE_MS) return;
-    const told = this.market.venues.map((venue) => {
-      const { live, all } = this.market.liveOf(venue);
-      return `${venue} ${live} of ${all} books live`;
-    });
+    const told = this.market.venues.map((venue) => venueWords(venue, this.market.liveOf(venue), this.market.checks.get(venue)));
     const news = told.filter((words) => !this.told.includes(words));
     if (news.length === 0) return;
     Object.assign(this, { told, announcedMs: nowMs });
@@ -76,20 +73,27 @@ export class TopBar {
 
   #renderVenue(venue) {
     const chip = this.venues.get(venue) ?? this.#build(venue);
-    const { live, all, state } = this.market.liveOf(venue);
+    const counts = this.market.liveOf(venue);
+    const { live, verified, all, state } = counts;
+    const check = this.market.checks.get(venue);
     setData(chip.node, "state", live === all ? "live" : live === 0 ? state : "part");
     setText(chip.mark, live === all ? glyph("live") : glyph(state));
     setText(chip.count, `${live}/${all}`);
+    setText(chip.checked, check ? `verified ${verified} of ${all}` : "not verified yet");
+    setData(chip.checked, "short", check && verified < all ? "yes" : "");
+    const words = venueWords(venue, counts, check);
+    if (chip.node.title !== words) chip.node.title = words;
   }
 
   #build(venue) {
     const mark = element("span", "mark");
     mark.ariaHidden = "true";
     const count = element("span", "count");
-    const word = element("span", "count word", "live");
-    const node = within(element("li"), mark, element("span", "name", venue), count, word);
+    const checked = element("span", "checked");
+    const line = within(element("span", "counts"), mark, " ", element("span", "name", venue), " ", count, " ", element("span", "count word", "live"));
+    const node = within(element("li"), line, " ", checked);
     this.list.append(node);
-    this.venues.set(venue, { node, mark, count });
+    this.venues.set(venue, { node, mark, count, checked });
     return this.venues.get(venue);
   }
 }

@@ -64,12 +64,26 @@ export function shortNames(venues) {
 
 const DETECTORS = { connection: "socket sequence" };
 
+const detectorName = (check) => DETECTORS[check?.detector] ?? check?.detector ?? "check";
+const depthWords = (check) => (check.verified_depth ? `top ${check.verified_depth}` : "all");
+
 /** What finds a loss in a venue's feed, and how deep: "top 10 verified by checksum". */
 export function checkWords(check) {
   if (!check) return "";
-  if (check.detector === "none") return "unverified";
-  const depth = check.verified_depth ? `top ${check.verified_depth}` : "all";
-  return `${depth} verified by ${DETECTORS[check.detector] ?? check.detector}`;
+  return check.detector === "none" ? "unverified: no detector" : `${depthWords(check)} verified by ${detectorName(check)}`;
+}
+
+/** The same of one book as it stands: one that is not live, or whose check failed too often, is not verified. */
+export function bookCheckWords({ state, flags }, check) {
+  if (state !== "live") return `unverified: ${state}`;
+  if (flags.includes("unverified")) return `unverified: ${detectorName(check)} in doubt`;
+  return checkWords(check) || "not known yet";
+}
+
+/** One venue in words: "kraken: 18 of 18 books live, 18 of 18 verified (top 10 by checksum)". */
+export function venueWords(venue, { live, verified, all }, check) {
+  const how = !check ? "not known yet" : check.detector === "none" ? "no detector" : `${depthWords(check)} by ${detectorName(check)}`;
+  return `${venue}: ${live} of ${all} books live, ${verified} of ${all} verified (${how})`;
 }
 
 /** State and reason in words: "stale since 12:03:11: checksum mismatch". */

@@ -20,7 +20,7 @@ import redis
 
 from thalweg.cli.embedded import free_port
 from thalweg.events import State, Taker
-from thalweg.keys import HEARTBEAT, book, out
+from thalweg.keys import HEARTBEAT, book, out, status
 from thalweg.publication import Kind, Publication, PublishedTrade, Stamps, VenueLine, encode_publication
 
 EPOCH = 1_700_000_000_000
@@ -66,6 +66,11 @@ class Feeder:
                 self.publish()
             heads = self._heads | {self.instrument: self._seq}
             self._redis.publish(HEARTBEAT, json.dumps({"heads": heads, "trouble": None}))
+
+    def guard(self, venue: str, detector: str, verified_depth: int) -> None:
+        """Say what finds a loss in a venue's feed, as its worker does."""
+        fields: dict[str, str | int] = {"detector": detector, "verified_depth": verified_depth}
+        self._redis.hset(status(self.instrument, venue), mapping=fields)  # type: ignore[arg-type]  # invariant in the stubs
 
     def judge(self, venue: str, state: State, reason: str) -> None:
         line = self.lines[venue]

@@ -42,6 +42,7 @@ def gateway(redis_server: str) -> Iterator[GatewayProcess]:
 @pytest.fixture(scope="module")
 def feeding(redis_server: str, gateway: GatewayProcess) -> Iterator[Feeder]:
     with Feeder(redis_server, INSTRUMENT, VENUES, [OTHER]) as feeder:
+        feeder.guard("kraken", "checksum", 10)
         yield feeder
 
 
@@ -111,12 +112,16 @@ def test_a_crossed_ladder_is_named_so(page: Page, feeder: Feeder) -> None:
 
 
 def test_a_stale_book_is_stamped_and_left_out(page: Page, feeder: Feeder) -> None:
+    kraken = page.locator("#venues li").nth(2)
+    expect(kraken).to_contain_text("1/2 live")
+    expect(kraken).to_contain_text("verified 1 of 2")
     feeder.judge("kraken", State.STALE, "checksum mismatch")
     feeder.publish()
     stamp = page.locator("#books .stamp[data-venue=kraken]")
     expect(stamp).to_contain_text("checksum mismatch. Excluded from the consolidated ladder.", timeout=WAIT_MS)
     expect(page.locator("#matrix td[data-venue=kraken] .why").first).to_have_text("▲ stale: checksum mismatch")
-    expect(page.locator("#venues li").nth(2)).to_contain_text("0/2")
+    expect(kraken).to_contain_text("0/2 live")
+    expect(kraken).to_contain_text("verified 0 of 2")
     expect(page.locator("#ladder-detail")).to_have_text("excluded: kraken (stale)")
     assert column(page, "#ladder-body .asks", "size")[-1] == "0.10000001"
 
@@ -224,6 +229,7 @@ def test_the_diagnostics_count_losses_and_show_messages(page: Page, feeder: Feed
     feeder.publish()
     expect(kraken.locator("td").nth(2)).to_have_text(str(losses + 1), timeout=WAIT_MS)
     expect(kraken).to_contain_text("checksum mismatch")
+    expect(kraken.locator("td").last).to_have_text("unverified: stale")
     expect(page.locator("#diagnostics .messages")).to_contain_text('"t":"hb"', timeout=WAIT_MS)
     page.keyboard.press("Escape")
     expect(page.locator("#diagnostics")).to_be_hidden()

@@ -12,7 +12,7 @@ import { sortedNames } from "../../../gateway/static/sorting.js";
 import { channels } from "../../../gateway/static/subscriptions.js";
 import { Trades, merged, notional, passes } from "../../../gateway/static/trades.js";
 import { troubles } from "../../../gateway/static/topbar.js";
-import { age, duration, shortFlags } from "../../../gateway/static/words.js";
+import { age, duration, shortFlags, bookCheckWords, venueWords } from "../../../gateway/static/words.js";
 
 const FAST = { depth: 25, rate_ms: 100 };
 const SLOW = { depth: 25, rate_ms: 250 };
@@ -71,8 +71,25 @@ test("best prices are those of live books only", () => {
   const v = { binance: quote, kraken: { ...quote, st: "stale" } };
   market.takeBest({ ch: "bbo:*:BTC-USDT", v, q: { bid: "10", ask: "11" } }, 1000);
   assert.deepEqual([...market.bestVenues("BTC-USDT").bid], ["binance"]);
-  assert.deepEqual(market.liveOf("kraken"), { live: 0, all: 1, state: "stale" });
+  assert.deepEqual(market.liveOf("kraken"), { live: 0, verified: 0, all: 1, state: "stale" });
   assert.equal(market.age(market.cell("BTC-USDT", "binance"), 1500), 505);
+});
+
+test("a venue says how many of its books are verified, how deep and by what", () => {
+  const market = new Market();
+  market.load(["BTC-USD", "ETH-USD", "SOL-USD"].map((name) => ({ name, venues: ["kraken"] })));
+  const set = (name, st, fl) => market.takeState(name, "kraken", { st, fl }, 0);
+  set("BTC-USD", "live", []);
+  set("ETH-USD", "live", ["unverified"]);
+  set("SOL-USD", "stale", []);
+  const said = () => venueWords("kraken", market.liveOf("kraken"), market.checks.get("kraken"));
+  assert.equal(said(), "kraken: 2 of 3 books live, 0 of 3 verified (not known yet)");
+  market.loadChecks([{ name: "kraken", detector: "checksum", verified_depth: 10 }]);
+  assert.equal(said(), "kraken: 2 of 3 books live, 1 of 3 verified (top 10 by checksum)");
+  const words = market.instruments.map(({ name }) => bookCheckWords(market.cell(name, "kraken"), market.checks.get("kraken")));
+  assert.deepEqual(words, ["top 10 verified by checksum", "unverified: checksum in doubt", "unverified: stale"]);
+  market.loadChecks([{ name: "kraken", detector: "none", verified_depth: null }]);
+  assert.equal(said(), "kraken: 2 of 3 books live, 0 of 3 verified (no detector)");
 });
 
 test("a crossed ladder says who crosses whom and by how much", () => {
