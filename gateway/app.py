@@ -69,26 +69,32 @@ class Gateway:
         self.exposition: Exposition | None = None
         self.capabilities: Callable[[], Awaitable[Capabilities]] = _no_capabilities
 
-    async def attend(self, websocket: WebSocket, wire: Wire) -> None:
-        """Serve an accepted client until it leaves."""
-        session = Session(self.hub, wire, now(), self.guard, _shown(websocket))
-        session.greet(self.node, now())
-        self.sessions[session] = None
-        try:
-            while (message := await websocket.receive())["type"] == "websocket.receive":
-                text = message.get("text")
-                self._receive(session, message["bytes"] if text is None else text)
-        finally:
-            del self.sessions[session]
-            session.leave()
 
-    @staticmethod
-    def _receive(session: Session, text: str | bytes) -> None:
+class Visit:
+    """A client from its acceptance to its end."""
+
+    __slots__ = ("_address", "_gateway", "_session")
+
+    def __init__(self, gateway: Gateway, wire: Wire, address: str, shown: str | None) -> None:
+        """Greet it; `shown` is the token that came with the handshake, if any did."""
+        self._gateway, self._address = gateway, address
+        self._session = Session(gateway.hub, wire, now(), gateway.guard, shown)
+        self._session.greet(gateway.node, now())
+        gateway.sessions[self._session] = None
+
+    def receive(self, text: str | bytes) -> None:
+        """Answer a message; what goes wrong on our side is told, and costs nobody the connection."""
         try:
-            session.receive(text, now())
+            self._session.receive(text, now())
         except Exception:
             LOG.exception("a request could not be answered")
-            session.fail()
+            self._session.fail()
+
+    def leave(self) -> None:
+        """Give up its place."""
+        del self._gateway.sessions[self._session]
+        self._session.leave()
+        self._gateway.door.leave(self._address)
 
 
 def make_app(gateway: Gateway, lifespan: Lifespan[Starlette] | None = None) -> ASGIApp:
@@ -162,10 +168,11 @@ async def _stream(websocket: WebSocket) -> None:
     if refused:
         await websocket.close(refused, refused.reason)
         return
-    try:
-        await _attend(gateway, websocket)
-    finally:
-        gateway.door.leave(address)
+    wire = direct_wire(websocket)
+    if wire is not None:
+        wire.hand_over(Visit(gateway, wire, address, _shown(websocket)))
+    else:
+        await _attend(gateway, websocket, address)
 
 
 def _shown(websocket: WebSocket) -> str | None:
@@ -174,13 +181,16 @@ def _shown(websocket: WebSocket) -> str | None:
     return from_subprotocols(websocket.scope["subprotocols"]) if token is None else token
 
 
-async def _attend(gateway: Gateway, websocket: WebSocket) -> None:
-    wire = direct_wire(websocket)
-    if wire is not None:
-        await gateway.attend(websocket, wire)
-        return
+async def _attend(gateway: Gateway, websocket: WebSocket, address: str) -> None:
+    """Serve a client of a server that lends no wire, until it leaves."""
     async with asyncio.TaskGroup() as group:
         queued = QueuedWire(websocket)
         writing = group.create_task(queued.run())
-        await gateway.attend(websocket, queued)
-        writing.cancel()
+        visit = Visit(gateway, queued, address, _shown(websocket))
+        try:
+            while (message := await websocket.receive())["type"] == "websocket.receive":
+                text = message.get("text")
+                visit.receive(message["bytes"] if text is None else text)
+        finally:
+            visit.leave()
+            writing.cancel()

@@ -58,9 +58,55 @@ class HandshakeProtocol(H11Protocol):
         self._looking = self.loop.call_later(HANDSHAKE_S, self._look)
 
 
+class Visitor(Protocol):
+    """A client that was let in, as the application knows it."""
+
+    def receive(self, text: str | bytes) -> None:
+        """Answer a message of the client."""
+        ...
+
+    def leave(self) -> None:
+        """Note that nothing more comes."""
+        ...
+
+
+class Calls:
+    """Stands where uvicorn has a queue for the application, and calls a visitor instead: nothing waits in it."""
+
+    __slots__ = ("_visitor",)
+
+    def __init__(self, visitor: Visitor) -> None:
+        """Call this one."""
+        self._visitor: Visitor | None = visitor
+
+    def put_nowait(self, event: Any) -> None:
+        """Hand on what uvicorn tells of the connection, until it ends."""
+        if self._visitor is None:
+            return
+        if event["type"] == "websocket.receive":
+            text = event.get("text")
+            self._visitor.receive(event["bytes"] if text is None else text)
+        else:
+            visitor, self._visitor = self._visitor, None
+            visitor.leave()
+
+
+class _Under:
+    """Stands where uvicorn has the timer of a close that is under way: it lets such a connection be."""
+
+    def cancel(self) -> None:
+        """There is nothing to cancel."""
+
+
+_UNDER_WAY: Any = _Under()
+_OPEN_TO_ALL = asyncio.Event()  # of all connections that nothing is awaited on
+
+
 class FanoutProtocol(WebSocketsSansIOProtocol):
     """uvicorn's WebSocket protocol, lent to the application as a `Wire`; the rest of the protocol stays uvicorn's.
 
+    The application may take a connection over (`hand_over`) and return: what a client sends is then a call, and the
+    task with its twenty coroutines, the queue and all that is left of the handshake are let go, 20 KiB a client.
     Compression is agreed on without context takeover, so that one compressed frame fits every connection. A plain
     frame is legal on each of them.
     """
@@ -83,6 +129,22 @@ class FanoutProtocol(WebSocketsSansIOProtocol):
             for one in self.conn.extensions
         )
         await super().run_asgi()
+        if self.close_timer is _UNDER_WAY:
+            self.close_timer = None
+
+    def hand_over(self, visitor: Visitor) -> None:
+        """Have a visitor called from now on; the application is to return at once, which ends no connection then."""
+        calls: Any = Calls(visitor)
+        waiting, self.queue = self.queue, calls
+        while not waiting.empty():
+            calls.put_nowait(waiting.get_nowait())
+        if self.read_paused:
+            self.transport.resume_reading()
+        self.read_paused = True  # so that reading is never paused: there is no queue to be kept short
+        if self.close_timer is None:
+            self.close_timer = _UNDER_WAY
+        self.writable = _OPEN_TO_ALL
+        del self.scope, self.request, self.response
 
     @property
     def _open(self) -> bool:
@@ -156,7 +218,7 @@ class _Scope(Protocol):
     scope: Any
 
 
-def direct_wire(websocket: _Scope) -> Wire | None:
+def direct_wire(websocket: _Scope) -> FanoutProtocol | None:
     """Give the connection itself as a wire, where the server is uvicorn with `FanoutProtocol`."""
     wire = websocket.scope.get("extensions", {}).get(EXTENSION)
     return wire if isinstance(wire, FanoutProtocol) else None

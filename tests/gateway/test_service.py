@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import subprocess
 import sys
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +21,7 @@ from websockets.typing import Subprotocol
 
 from gateway.hub import Arrival
 from gateway.service import sample, serve
+from gateway.transport import FanoutProtocol
 from tests.gateway.client import Reader
 from tests.gateway.publications import Maker, instruments
 from tests.gateway.redis_side import PATIENCE_S, Aggregator, until
@@ -222,6 +225,18 @@ async def test_a_request_that_is_too_big_ends_the_connection(running: Running) -
             await client.read_on()
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1009
+
+
+async def test_a_client_that_is_connected_keeps_no_task_and_one_that_left_nothing(running: Running) -> None:
+    async with serving(running):
+        async with running.client(BOOK) as client:
+            await client.read()
+            tasks = {task.get_coro().__qualname__ for task in asyncio.all_tasks()}  # type: ignore[union-attr]  # of ours all have one
+            assert not [name for name in tasks if "run_asgi" in name]
+            (protocol,) = (one for one in gc.get_objects() if isinstance(one, FanoutProtocol) and not one.disconnected)
+            seen = weakref.ref(protocol)
+            del protocol
+        await until(lambda: gc.collect() >= 0 and seen() is None)
 
 
 async def test_a_flood_ends_the_connection(running: Running) -> None:
