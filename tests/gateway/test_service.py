@@ -229,14 +229,18 @@ async def test_a_request_that_is_too_big_ends_the_connection(running: Running) -
 
 async def test_a_client_that_is_connected_keeps_no_task_and_one_that_left_nothing(running: Running) -> None:
     async with serving(running):
+        others = weakref.WeakSet(connections())
         async with running.client(BOOK) as client:
             await client.read()
             tasks = {task.get_coro().__qualname__ for task in asyncio.all_tasks()}  # type: ignore[union-attr]  # of ours all have one
             assert not [name for name in tasks if "run_asgi" in name]
-            (protocol,) = (one for one in gc.get_objects() if isinstance(one, FanoutProtocol) and not one.disconnected)
-            seen = weakref.ref(protocol)
-            del protocol
+            (seen,) = [weakref.ref(one) for one in connections() if one not in others]
         await until(lambda: gc.collect() >= 0 and seen() is None)
+
+
+def connections() -> list[FanoutProtocol]:
+    """All connections that anything knows of."""
+    return [one for one in gc.get_objects() if type(one) is FanoutProtocol]
 
 
 async def test_a_flood_ends_the_connection(running: Running) -> None:
