@@ -69,6 +69,7 @@ BOOK = Template(
     symbol="s",
 )
 STREAM, INSTANT, FIRST, LAST = map(BOOK.place, ("stream", "E", "U", "u"))
+TRADE = b'"e":"trade"'  # what has it is no book, and is not scanned for one
 
 
 def connect(base: str) -> str:
@@ -97,6 +98,8 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
     Raises:
         DecodeError: an undocumented shape.
     """
+    if TRADE in frame:
+        return _decode(frame, scales)
     try:
         return _scan(frame, scales)
     except (Declined, DecodeError):  # the general way tells what is wrong, if anything is

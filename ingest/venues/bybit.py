@@ -66,6 +66,7 @@ BOOK = Template(
 )
 TOPIC_TEXT, SENT, MATCHED, NUMBER = map(BOOK.place, ("topic", "ts", "cts", "u"))
 TOPIC = re.compile(r"(?:orderbook\.\w{1,8}|publicTrade)\.([A-Za-z0-9]{1,40})")
+TRADE = b'"topic":"publicTrade.'  # what has it is no book, and is not scanned for one
 
 
 def connect(base: str) -> str:
@@ -99,6 +100,8 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
     Raises:
         DecodeError: an undocumented shape.
     """
+    if TRADE in frame:
+        return _decode(frame, scales)
     try:
         return _scan(frame, scales)
     except (Declined, DecodeError):  # the general way tells what is wrong, if anything is

@@ -61,6 +61,7 @@ BOOK = Template(
     whole="type",
 )
 SEQUENCE, INSTANT = BOOK.place("sequence_num"), BOOK.place("timestamp")
+TRADE = b'"channel":"market_trades"'  # what has it is no book, and is not scanned for one
 
 
 def connect(base: str) -> str:
@@ -94,6 +95,8 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
     Raises:
         DecodeError: an undocumented shape.
     """
+    if TRADE in frame:
+        return _decode(frame, scales)
     try:
         return _scan(frame, scales)
     except (Declined, DecodeError):  # the general way tells what is wrong, if anything is

@@ -62,6 +62,7 @@ BOOK = Template(
 CHECKSUM, INSTANT = BOOK.place("checksum"), BOOK.place("timestamp")
 # The digits as they came are what the checksum is over, and a float would lose them. NaN is no number: refused as one.
 _JSON = json.JSONDecoder(parse_float=str, parse_constant=str)
+TRADE = b'"channel":"trade"'  # what has it is no book, and is not scanned for one
 
 
 def connect(base: str) -> str:
@@ -95,6 +96,8 @@ def decode(frame: bytes, scales: Scales) -> Decoded:
     Raises:
         DecodeError: an undocumented shape.
     """
+    if TRADE in frame:
+        return _decode(frame, scales)
     try:
         return _scan(frame, scales)
     except (Declined, DecodeError):  # the general way tells what is wrong, if anything is
