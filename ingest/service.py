@@ -88,6 +88,7 @@ class Worker:
         self._connected = self._leaving = self._failed = False
         self._group = asyncio.TaskGroup()
         self._beating = asyncio.Lock()
+        self._writing: dict[int, asyncio.Task[None]] = {}
         self.shards = {number: self._shard(number) for number in self._parts}
         self._switches = dict.fromkeys(self._parts, 0)
 
@@ -101,8 +102,7 @@ class Worker:
         books = sum(map(len, self._parts.values()))
         LOG.info("%s: worker %s, %d books in %d shards", self._venue.name, self.me, books, len(self._parts))
         async with self._group:
-            for shard in self.shards.values():
-                self._start(shard.sink.run())
+            self._writing = {number: self._start(shard.sink.run()) for number, shard in self.shards.items()}
             self._start(self._beat_on())
             self._start(self._publish_latency())
             self._start(self._check_listings())
@@ -112,9 +112,9 @@ class Worker:
                 if not self._failed:
                     await self._leave()
 
-    def _start(self, job: Coroutine[Any, Any, None]) -> None:
+    def _start(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a job for as long as the worker runs."""
-        self._group.create_task(self._watched(job))
+        return self._group.create_task(self._watched(job))
 
     async def _watched(self, job: Coroutine[Any, Any, None]) -> None:
         """Run a job; a bug in it ends the worker at once, without a handover."""
@@ -181,6 +181,7 @@ class Worker:
         """Tell the streams of a shard that nobody watches them, see it appended, and free the lease."""
         shard.silence()
         await shard.sink.drain(DRAIN_S)
+        self._writing[number].cancel()  # or it would take a closed connection for trouble, and begin an epoch
         await shard.sink.close()
         if self._connected:
             with suppress(RedisTrouble):

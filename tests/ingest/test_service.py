@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from ingest import beats, express, service
+from ingest import beats, express, service, sink
 from ingest.service import Worker
 from tests.ingest.hand import until
 from tests.ingest.judging import followed, judge
@@ -169,6 +169,27 @@ async def test_a_lone_worker_stops_at_once(redis_url: str, server: Any) -> None:
     async with venue(redis_url) as settings, working(settings) as (only, task):
         await until(lambda: ready(only))
         assert await stop(task) < 1.0
+    assert_conserved(server, [only])
+    assert server.keys("lease:*") == []
+
+
+async def test_a_shard_that_has_stopped_begins_nothing_while_another_still_stops(
+    redis_url: str, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sink, "RING_S", 0.01)
+    async with venue(redis_url) as settings, working(settings) as (only, task):
+        await until(lambda: ready(only))
+        epochs = {number: shard.sink.epoch for number, shard in only.shards.items()}
+        slow = next(iter(only.shards.values())).sink
+        drain = slow.drain
+
+        async def drain_late(timeout_s: float) -> None:
+            await drain(timeout_s)
+            await asyncio.sleep(0.5)  # as long as a connection takes to be made again, several times over
+
+        monkeypatch.setattr(slow, "drain", drain_late)
+        await stop(task)
+        assert {number: shard.sink.epoch for number, shard in only.shards.items()} == epochs
     assert_conserved(server, [only])
     assert server.keys("lease:*") == []
 
