@@ -1,19 +1,23 @@
-"""The demo as a process of its own, and what a test does to it: kill the gateway."""
+"""The demo as a process of its own, and what a test does to it: kill the gateway, silence a venue."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+from websockets.sync.client import connect
 
 from thalweg.cli.embedded import free_port
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, "-c", "from thalweg.cli import main; main()"]
+SIMULATOR = re.compile(r"simulator +port (\d+)")
 LIVE = re.compile(r"All \d+ books are live")
 STOP_S = 15.0
 
@@ -36,6 +40,7 @@ class Demo:
         port = free_port()
         self.address = f"http://127.0.0.1:{port}/"
         self._command = [*PROGRAM, "up", "--demo", "--port", str(port), *options]
+        self._simulator = 0
 
     def __enter__(self) -> Self:
         environ = {name: text for name, text in os.environ.items() if not name.startswith(("THALWEG_", "REDIS_URL"))}
@@ -43,6 +48,8 @@ class Demo:
             self._command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
         for line in self._up.stdout or ():
+            if found := SIMULATOR.search(line):
+                self._simulator = int(found[1])
             if LIVE.search(line):
                 return self
         raise AssertionError(f"the demo ended with {self._up.wait()}")
@@ -59,6 +66,13 @@ class Demo:
     def gateway(self) -> int:
         """The gateway's process."""
         return next(child for child in children_of(self._up.pid) if "gateway" in command_of(child))
+
+    def control(self, operation: str, **more: Any) -> None:
+        """Ask something of the simulator, as docs/simulator.md has it."""
+        with connect(f"ws://127.0.0.1:{self._simulator}/control", proxy=None, max_size=None) as socket:
+            socket.send(json.dumps({"op": operation, **more}))
+            answer = json.loads(socket.recv(10))
+        assert "error" not in answer, answer
 
     def kill_gateway(self) -> None:
         """Kill the gateway; it is started again."""

@@ -1,9 +1,10 @@
-"""The page before the whole demo: every panel at work, a gateway that dies."""
+"""The page before the whole demo: every panel at work, a gateway that dies, a venue that falls silent."""
 
 from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -27,6 +28,17 @@ PAINTED = """() => {
   const canvas = document.querySelector("#depth-canvas");
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   return data.some((value) => value > 0);
+}"""
+SILENT_S = 4.8  # after which ingest gives a socket up, docs/venues.md
+SEEN_S = 1.0  # within which the page must say so
+LOADED_S = 2.0  # granted to this machine, where eight processes and a browser share the cores
+NOTE = """() => {
+  window.seen = new Map();
+  const note = () => {
+    const nodes = document.querySelectorAll("tr[data-focused] [data-venue=kraken] .why, #ladder-detail, #venues li");
+    for (const { textContent } of nodes) if (!seen.has(textContent)) seen.set(textContent, Date.now() / 1000);
+  };
+  new MutationObserver(note).observe(document.body, { subtree: true, childList: true, characterData: true });
 }"""
 
 
@@ -86,3 +98,18 @@ def test_a_killed_gateway_is_named_and_the_page_goes_on_by_itself(page: Page, de
     moves(page, "#ladder-body")
     moves(page, "#tape tbody")
     assert page.evaluate("window.isTheSame")
+
+
+def test_a_silent_venue_is_seen_within_the_bound_and_comes_back(page: Page, demo: Demo) -> None:
+    """Who subscribes again gets no book for a while: else all would be over in a moment."""
+    page.evaluate(NOTE)
+    demo.control("inject", fault={"kind": "ack_silence", "venue": "kraken", "instruments": ["BTC-USDT"], "count": 1})
+    muted = time.time()
+    demo.control("mute", venue="kraken")
+    for what in ("^(▲ stale|◔ syncing): .", r"^excluded: kraken \(\w+\)", r"kraken (\d|1[0-7]).18 live"):
+        until(page, f"[...seen.keys()].some((text) => /{what}/.test(text))", SILENT_S + SEEN_S + LOADED_S)
+    texts = page.evaluate("Object.fromEntries(seen)")
+    told = min(at for text, at in texts.items() if text.startswith("excluded: kraken")) - muted
+    assert told < SILENT_S + SEEN_S + LOADED_S, texts
+    expect(page.locator(f"{MATRIX}:not([data-state=live])")).to_have_count(0, timeout=2 * WAIT_MS)
+    expect(page.locator("#ladder-detail")).not_to_contain_text("excluded", timeout=WAIT_MS)
