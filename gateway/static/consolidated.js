@@ -5,7 +5,7 @@ import { element, setData, setText, within } from "./dom.js";
 import { grouped, stepUnits, without } from "./grouping.js";
 import { impactTo } from "./impact.js";
 import { LadderTable } from "./ladder.js";
-import { glyph } from "./words.js";
+import { counted, glyph } from "./words.js";
 
 const FACTS = ["bid", "ask", "imbalance", "spread", "mid", "micro"];
 const DEFAULT_DECIMALS = 8;
@@ -39,10 +39,8 @@ export function composition(side, level) {
 export function impactWords(levels, side, price, decimals) {
   const impact = impactTo(levels, side, price, decimals);
   if (!impact) return [];
-  const verb = side === "asks" ? "buy" : "sell";
-  const count = impact.levels === 1 ? "1 level" : `${impact.levels} levels`;
   return [
-    `${verb} down to here: ${impact.base}, ${count}`,
+    `${side === "asks" ? "buy up" : "sell down"} to here: ${impact.base}, ${counted(impact.levels, "level")}`,
     `${side === "asks" ? "costs" : "earns"} ${impact.quote}`,
     `average ${impact.isExact ? "" : "≈ "}${impact.average}`,
     `slippage ${impact.slippage} bps of the best`,

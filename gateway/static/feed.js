@@ -9,17 +9,18 @@ const RELOAD_MS = 2_000;
 export class Feed {
   /**
    * @param {string} url of the socket
+   * @param {string} token to show, or ""
    * @param {{onMessage: function(object, number): void, onState: function(Feed): void}} listener
    *   onMessage has the message and when it was heard, by this page's performance.now()
    */
-  constructor(url, listener) {
+  constructor(url, token, listener) {
     Object.assign(this, { listener, state: "connecting", since: Date.now(), reason: "", rttMs: null, offsetUs: null, skippedTicks: 0 });
     this.lost = false; // until it was open once, there is nothing to lose
     this.isAnswered = false;
     this.worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
     this.worker.onmessage = ({ data }) => (data.state ? this.#become(data.state) : this.#take(data.news));
     this.worker.onerror = (event) => event instanceof ErrorEvent || setTimeout(() => location.reload(), RELOAD_MS);
-    this.worker.postMessage({ url });
+    this.worker.postMessage({ url, token });
     document.addEventListener("visibilitychange", () => this.#askLater());
   }
 

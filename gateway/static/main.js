@@ -13,11 +13,12 @@ import { Market } from "./market.js";
 import { Pace } from "./pace.js";
 import { Palette } from "./palette.js";
 import { Panels, SMALL, WIDE } from "./panels.js";
+import { ask, token } from "./rest.js";
 import { fromAddress, nextTheme, theme, toAddress } from "./state.js";
 import { channels } from "./subscriptions.js";
 import { TopBar } from "./topbar.js";
 import { PANELS, View } from "./view.js";
-import { clock } from "./words.js";
+import { clock, counted } from "./words.js";
 
 const AGES_MS = 500; // ages grow though no frame comes; this often is read easily
 const CHECKS_MS = 5_000;
@@ -40,7 +41,7 @@ class Page {
     const url = new URL("ws/v1", document.baseURI);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     url.search = "";
-    this.connection = new Feed(url.href, {
+    this.connection = new Feed(url.href, token(), {
       onMessage: (message, heard) => this.#take(message, heard),
       onState: () => this.#mark("market"),
     });
@@ -132,7 +133,7 @@ class Page {
 
   /** What each venue's feed is checked by is known once its worker runs: ask until all are. */
   async #learnChecks() {
-    const answer = await ask("api/v1/venues");
+    const answer = await ask("api/v1/venues", byId("token"));
     this.market.loadChecks(answer?.venues ?? []);
     this.#mark("books", "ladder", "edges");
     if (this.market.checks.size < this.market.venues.length) setTimeout(() => this.#learnChecks(), CHECKS_MS);
@@ -257,24 +258,13 @@ class Page {
     const mid = this.focus.quote?.mid;
     const drift = mid && frozen.mid ? basisPoints(mid, frozen.mid) : "";
     const moved = drift ? `the middle has gone from ${frozen.mid} to ${mid}, ${drift} bps; ` : "";
-    setText(byId("frozen"), `Frozen at ${clock(frozen.atUs)}. Since then ${moved}${this.panels.tape.trades.heard - frozen.trades} trades. Space goes on.`);
-  }
-}
-
-/** The answer of a REST request, or null where the gateway gives none. */
-async function ask(path) {
-  try {
-    const response = await fetch(new URL(path, document.baseURI));
-    return response.ok ? await response.json() : null;
-  } catch (error) {
-    if (error instanceof TypeError) return null; // the network's way to fail; anything else is ours
-    throw error;
+    setText(byId("frozen"), `Frozen at ${clock(frozen.atUs)}. Since then ${moved}${counted(this.panels.tape.trades.heard - frozen.trades, "trade")}. Space goes on.`);
   }
 }
 
 async function start() {
   for (let attempt = 0; ; attempt += 1) {
-    const answer = await ask("api/v1/instruments");
+    const answer = await ask("api/v1/instruments", byId("token"));
     if (answer) return new Page(answer.instruments);
     setText(byId("banner"), "The gateway does not answer yet; trying again.");
     byId("banner").hidden = false;

@@ -1,7 +1,7 @@
 /** The top bar: connection, venues with their counts, and the banner that says what is down since when. */
 
 import { element, setData, setText, within } from "./dom.js";
-import { clock, glyph, venueWords } from "./words.js";
+import { clock, counted, glyph, venueWords } from "./words.js";
 
 const ANNOUNCE_MS = 5_000;
 const CONNECTION = {
@@ -51,7 +51,7 @@ export class TopBar {
     const rtt = connection.state === "open" && connection.rttMs !== null ? `RTT ${connection.rttMs.toFixed(connection.rttMs < 100 ? 1 : 0)} ms` : "";
     setData(this.chip, "state", connection.state);
     setText(this.chip.querySelector(".mark"), mark);
-    setText(this.chip.querySelector(".words"), connection.skippedTicks ? `${words}, ${connection.skippedTicks} ticks skipped` : words);
+    setText(this.chip.querySelector(".words"), connection.skippedTicks ? `${words}, ${counted(connection.skippedTicks, "tick")} skipped` : words);
     setText(this.chip.querySelector(".rtt"), rtt);
     for (const venue of this.market.venues) this.#renderVenue(venue);
     const lines = troubles(connection, this.market.systems, refusals);

@@ -1,6 +1,7 @@
 /** What the tape holds, newest first, and which of it is shown: by venue and value, bursts as one. Pure. */
 
 import { compare, fractionDigits, toText, toUnits } from "./decimals.js";
+import { counted } from "./words.js";
 
 const KEPT = 400; // held back to fill the tape when a filter is set
 
@@ -16,7 +17,7 @@ export class Trades {
   take(message) {
     const hole = this.sequence !== null && message.p !== null && message.p !== undefined && message.p !== this.sequence;
     const dropped = message.drop ?? 0;
-    if (dropped > 0) this.#add({ note: `${dropped} trades dropped: this page was too slow` });
+    if (dropped > 0) this.#add({ note: `${counted(dropped, "trade")} dropped: this page was too slow` });
     else if (hole || message.gap > 0) this.#add({ note: "trades may be missing here" });
     for (const [us, price, size, taker, , venue] of message.x ?? []) {
       this.sizePlaces = Math.max(this.sizePlaces, fractionDigits(size));

@@ -24,6 +24,11 @@ export function age(ms) {
   return `${Math.round(ms / (3_600 * SECOND_MS))}h`;
 }
 
+/** A number of things: "1 trade", "2 trades". */
+export function counted(count, thing) {
+  return `${count} ${thing}${count === 1 ? "" : "s"}`;
+}
+
 const two = (number) => String(number).padStart(2, "0");
 
 /** Local wall time of an instant in microseconds: 12:03:11, or with milliseconds. */

@@ -2,7 +2,7 @@
  * The thread that hears: socket, JSON and books are here, so that a busy page delays no frame and a burst of frames
  * no paint. The page asks once a frame; the answer is all that is new, merged, as soon as there is something.
  *
- * From the page: first {url}, then {open: true}, {want: [[channel, {depth, rate_ms}]]}, {ask: true}, {whole: channel}.
+ * From the page: first {url, token}, then {open: true}, {want: [[channel, {depth, rate_ms}]]}, {ask: true}, {whole: channel}.
  * To the page: {state: {...}} when the connection changes, {news: [{message, heardMs}]} once for each ask.
  * `heardMs` is of this machine's clock, milliseconds since the Unix epoch.
  */
@@ -48,7 +48,7 @@ function want(channels) {
 }
 
 onmessage = ({ data }) => {
-  if (data.url) client = new Client(data.url, { onMessage: take, onState: tell });
+  if (data.url) client = new Client(data.url, { onMessage: take, onState: tell }, { token: data.token });
   else if (data.open) client.open();
   else if (data.want) want(new Map(data.want));
   else if (data.whole) makeWhole([data.whole]);

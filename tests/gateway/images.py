@@ -129,7 +129,7 @@ def take(browser: Browser, address: str, folder: Path, size: str, theme: str, qu
     context = browser.new_context(viewport=ViewportSize(width=width, height=height), color_scheme=THEMES[theme])
     page = context.new_page()
     await_page(page, address + query)
-    time.sleep(FILL_S if width > 700 else SETTLE_S)
+    time.sleep(FILL_S if not query.startswith("?panel") else SETTLE_S)
     label = re.sub(r"\W+", "-", query.partition("panel=")[2])
     save(page, folder / f"page-{size}-{theme}{'-' + label if label else ''}.png")
     context.close()

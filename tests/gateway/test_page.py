@@ -96,7 +96,7 @@ def test_a_level_tells_who_quotes_it(page: Page) -> None:
 
 def test_a_level_tells_what_it_costs_to_get_there(page: Page) -> None:
     page.locator("#ladder-body tr[data-side=asks][data-depth='1']").hover()
-    expect(page.locator("#ladder-card")).to_contain_text("buy down to here: 0.60000001, 2 levels")
+    expect(page.locator("#ladder-card")).to_contain_text("buy up to here: 0.60000001, 2 levels")
     expect(page.locator("#ladder-card")).to_contain_text(
         "costs 38526.135642102"
     )  # 64210.2 * 0.30000001 + 64210.25 * 0.3
@@ -186,7 +186,7 @@ def test_single_keys_group_freeze_and_switch(page: Page, feeder: Feeder) -> None
     expect(page.locator("#frozen")).to_contain_text("Frozen at")
     feeder.books["bybit"] = ({"64210.1": "7"}, {"64210.25": "0.3"})
     feeder.publish(("binance", Taker.BUY, "64210.2", "1"))
-    expect(page.locator("#frozen")).to_contain_text("1 trades", timeout=WAIT_MS)
+    expect(page.locator("#frozen")).to_contain_text("1 trade.", timeout=WAIT_MS)
     assert "7" not in column(page, "#ladder-body .bids", "size")
     page.keyboard.press("Space")
     expect(page.locator("#frozen")).to_be_hidden()
