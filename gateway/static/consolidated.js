@@ -136,7 +136,7 @@ export class ConsolidatedPanel {
   #tell(refusal, excluded) {
     const resyncs = this.focus.resyncs.gap + this.focus.resyncs.checksum;
     const verified = this.focus.venues.map((venue) => verifiedWords(venue, this.market.checks.get(venue), this.focus.books.get(venue)));
-    const rest = excluded.length ? `excluded: ${excluded.join(", ")}` : verified.filter(Boolean).join(" · ") || "point at a level to see who quotes it and what it costs to get there";
+    const rest = excluded.length ? `excluded: ${excluded.join(", ")}` : verified.filter(Boolean).join(" · ") || "point at or tap a level: who quotes it, what it costs to get there";
     const counted = resyncs ? ` · subscribed again ${resyncs}×` : "";
     setText(this.detail, refusal ?? rest + counted);
     setData(this.detail, "kind", refusal || excluded.length ? "excluded" : "");

@@ -22,6 +22,7 @@ import { clock, counted } from "./words.js";
 
 const AGES_MS = 500; // ages grow though no frame comes; this often is read easily
 const CHECKS_MS = 5_000;
+const STARTED_MS = 6_000; // before frames are looked at: those of the start, when all is compiled and built, say nothing
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 
 const byId = (id) => document.getElementById(id);
@@ -48,8 +49,7 @@ class Page {
     this.#listen();
     this.focusOn(this.market.instrument(fromAddress("instrument")) ? fromAddress("instrument") : instruments[0].name);
     this.connection.open();
-    this.pace.begin(performance.now());
-    this.#watchPace();
+    setTimeout(() => this.#beginPace(), STARTED_MS);
     this.#learnChecks();
   }
 
@@ -222,15 +222,20 @@ class Page {
     requestAnimationFrame(() => this.#render());
   }
 
+  #beginPace() {
+    this.pace.begin(performance.now());
+    this.#watchPace(performance.now());
+  }
+
   /** Now and then look how regularly frames come, and say so where panels are drawn less often for it. */
-  #watchPace(nowMs = performance.now()) {
+  #watchPace(nowMs) {
     const rest = document.hidden ? 0 : this.pace.take(nowMs);
     if (document.hidden) this.pace.begin(nowMs);
     if (!rest) return requestAnimationFrame((now) => this.#watchPace(now));
     const { perSecond } = this.pace;
     byId("pace").hidden = perSecond === 0;
     setText(byId("pace"), `slowed to ${perSecond}/s`);
-    return setTimeout(() => this.pace.begin(performance.now()) ?? this.#watchPace(), rest);
+    return setTimeout(() => this.#beginPace(), rest);
   }
 
   #render() {
