@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -13,6 +15,12 @@ from tests.gateway.relay import Relay
 from thalweg.events import Taker
 
 INSTRUMENT = "BTC-USDT"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "clients.md"
+FOLLOW = """async (url) => {
+  const { follow } = await import("/static/example.js");
+  window.told = [];
+  window.client = follow(url, (...facts) => told.push(facts));
+}"""
 START = """async ([instrument]) => {
   const { Client } = await import("/static/client.js");
   window.trades = [];
@@ -63,3 +71,25 @@ def test_after_a_cut_the_client_goes_on_and_misses_nothing(chromium: str, wire: 
         counts = page.evaluate("client.counts")
         assert (counts["resumed"], counts["snapshots"]) == (3, 2), counts  # two books and trades; the books' first
         assert page.evaluate("renewed") == []
+
+
+def test_the_program_of_the_document_runs_and_resumes(chromium: str, wire: tuple[Relay, Feeder]) -> None:
+    (program,) = re.findall(r"```js\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    relay, feeder = wire
+    feeder.books["kraken"] = ({"100": "1"}, {"101": "1"})
+    feeder.publish()
+    with browsing(chromium) as browser:
+        page = browser.new_page()
+        logged: list[str] = []
+        page.on("console", lambda message: logged.append(message.text))
+        page.route("**/static/example.js", lambda route: route.fulfill(body=program, content_type="text/javascript"))
+        page.goto(relay.address + "openapi.json")  # ours, and without a page that says something too
+        page.evaluate(FOLLOW, relay.address.replace("http", "ws") + "ws/v1")
+        until(page, "told.some(([ch, how, bid, ask]) => how === 'snap' && bid === '100' && ask === '101')")
+        feeder.books["kraken"] = ({"100.5": "1"}, {"101": "1"})
+        feeder.publish(("kraken", Taker.BUY, "101", "2"))
+        until(page, "told.some(([, how, bid]) => how === 'd' && bid === '100.5')")
+        relay.cut()
+        until(page, "told.some(([, how]) => how === 'resumed')")
+        assert page.evaluate("[client.counts.gap, client.counts.checksum]") == [0, 0]
+        assert "b 101 2" in logged
