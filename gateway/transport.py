@@ -21,11 +21,15 @@ from gateway.answers import farewell
 from gateway.message import WINDOW_BITS, Message, framed
 from gateway.outbox import Wire
 from gateway.protocol import Close
+from gateway.turns import Turns
 
 EXTENSION = "thalweg.fanout"
 PLAIN_SENT, DEFLATED_SENT = ("plain frames", "plain bytes"), ("deflated frames", "deflated bytes")
 CLOSE_S = 2.0  # a client that has not read its close frame by then is cut off
 HANDSHAKE_S = 10.0  # a connection without a whole request for so long is closed
+
+
+TURNS = Turns()
 
 
 class HandshakeProtocol(H11Protocol):
@@ -36,6 +40,14 @@ class HandshakeProtocol(H11Protocol):
         super().connection_made(transport)
         self._seen: Any = self.cycle
         self._looking = self.loop.call_later(HANDSHAKE_S, self._look)
+
+    def data_received(self, data: bytes) -> None:
+        """Read a request, or a part of one, when it is its turn."""
+        TURNS.take(self, data)
+
+    def read(self, data: bytes) -> None:
+        """Read it as uvicorn does."""
+        super().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End as uvicorn does; a timer would keep all of this alive."""
@@ -119,6 +131,14 @@ class FanoutProtocol(WebSocketsSansIOProtocol):
         shared = ServerPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True)
         self.conn = ServerProtocol(extensions=[shared], max_size=self.config.ws_max_size, logger=self.logger)
         self._deflates = False
+
+    def data_received(self, data: bytes) -> None:
+        """Read a request when it is its turn."""
+        TURNS.take(self, data)
+
+    def read(self, data: bytes) -> None:
+        """Read it as uvicorn does."""
+        super().data_received(data)
 
     async def run_asgi(self) -> None:
         """Run the application with this connection among the scope's extensions."""

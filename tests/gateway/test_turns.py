@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+
+from gateway.turns import AT_ONCE, Turns
+
+
+class Sender:
+    """A connection that notes what it read, and whether it is read from."""
+
+    def __init__(self, read: list[tuple[int, bytes]], number: int) -> None:
+        self.loop, self.transport = asyncio.get_running_loop(), self
+        self.number, self.paused, self.closing, self._read = number, False, False, read
+
+    def read(self, data: bytes) -> None:
+        self._read.append((self.number, data))
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+
+@pytest.mark.anyio
+async def test_what_comes_at_once_is_read_in_order_a_few_in_each_turn() -> None:
+    turns, read = Turns(), list[tuple[int, bytes]]()
+    senders = [Sender(read, number) for number in range(3 * AT_ONCE)]
+    for one in senders:
+        turns.take(one, b"a")
+    senders[-1].closing = True
+    assert [number for number, _ in read] == list(range(AT_ONCE))
+    assert [one.paused for one in senders] == [False] * AT_ONCE + [True] * 2 * AT_ONCE
+    seen = [len(read)]
+    while len(read) < 3 * AT_ONCE - 1:
+        await asyncio.sleep(0)
+        seen.append(len(read))
+    assert max(now - before for before, now in pairwise(seen)) <= AT_ONCE
+    assert [number for number, _ in read] == list(range(3 * AT_ONCE - 1))
+    assert not any(one.paused for one in senders[:-1])
+    await asyncio.sleep(0)  # a turn in which nothing came
+    turns.take(senders[0], b"b")
+    assert read[-1] == (0, b"b")
