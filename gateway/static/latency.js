@@ -1,6 +1,6 @@
 /** Latency by hop: each number beside what it measures, its samples and their window. */
 
-import { element, setData, setSpan, setText, within } from "./dom.js";
+import { element, setData, setParts, setSpan, setText, within } from "./dom.js";
 import { duration } from "./words.js";
 
 const PERCENTILES = ["p50", "p95", "p99", "max"];
@@ -112,15 +112,14 @@ export class LatencyPanel {
   }
 
   #build(hop, body) {
-    const row = { name: element("span", "hop", hop), what: element("span", "what"), samples: element("span", "samples"), bar: element("i", "fill range"), whisker: element("i", "fill whisker") };
+    const row = { name: element("span", "hop", hop), what: element("span", "what"), samples: element("span", "samples"), track: element("div", "track") };
     const title = element("th");
     title.scope = "row";
     const step = PATH.indexOf(hop);
     const swatch = element("i", step < 0 ? "swatch" : `swatch step-${step}`);
     within(title, swatch, row.name);
     const numbers = PERCENTILES.map((name) => (row[name] = element("td", name)));
-    const track = within(element("div", "track"), row.whisker, row.bar);
-    const told = within(element("td", "told"), within(element("p"), row.what, " ", row.samples), track);
+    const told = within(element("td", "told"), within(element("p"), row.what, " ", row.samples), row.track);
     told.colSpan = PERCENTILES.length + 1;
     row.node = within(element("tr", "numbers"), title, ...numbers);
     row.second = within(element("tr", "meaning"), told);
@@ -145,8 +144,8 @@ export class LatencyPanel {
     const places = waterfall(this.shown);
     for (const [hop, row] of this.rows) {
       const { from = 0, to = 0, whisker = 0 } = places.get(hop) ?? {};
-      setSpan(row.bar, from, Math.max(to, from && from + LEAST));
-      setSpan(row.whisker, to, whisker);
+      const end = Math.max(to, from && from + LEAST);
+      setParts(row.track, [["transparent", from], ["var(--accent)", end - from], ["var(--line-strong)", Math.max(0, whisker - end)]]);
     }
   }
 
