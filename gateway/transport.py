@@ -29,7 +29,7 @@ CLOSE_S = 2.0  # a client that has not read its close frame by then is cut off
 HANDSHAKE_S = 10.0  # a connection without a whole request for so long is closed
 
 
-TURNS = Turns()
+TURNS = Turns()  # of all connections, before and after the handshake
 
 
 class HandshakeProtocol(H11Protocol):
@@ -111,7 +111,7 @@ class _Under:
 
 
 _UNDER_WAY: Any = _Under()
-_OPEN_TO_ALL = asyncio.Event()  # of all connections that nothing is awaited on
+_UNAWAITED = asyncio.Event()  # of connections that were handed over: nobody waits for their buffers
 
 
 class FanoutProtocol(WebSocketsSansIOProtocol):
@@ -163,7 +163,7 @@ class FanoutProtocol(WebSocketsSansIOProtocol):
         self.read_paused = True  # so that reading is never paused: there is no queue to be kept short
         if self.close_timer is None:
             self.close_timer = _UNDER_WAY
-        self.writable = _OPEN_TO_ALL
+        self.writable = _UNAWAITED
         del self.scope, self.request, self.response
 
     @property

@@ -12,9 +12,9 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from ingest.beats import Cells
+from ingest.beats import Cells, beat
 
-if nb.config.DISABLE_JIT:  # type: ignore[attr-defined]  # numba sets it from the environment, untyped
+if not hasattr(beat, "py_func"):  # not compiled, as with NUMBA_DISABLE_JIT
 
     def cells_at(address: int, count: int) -> Cells:
         """Give the cells of a row."""

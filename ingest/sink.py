@@ -197,7 +197,7 @@ class Sink:
         if self._venue.capability.detector == "sequence":
             with suppress(TimeoutError):
                 async with asyncio.timeout(CATCH_UP_S):
-                    while behind(self.tracks, tails):  # noqa: ASYNC110 - books signal no change, for one look a takeover; ends after `CATCH_UP_S`
+                    while behind(self.tracks, tails):  # noqa: ASYNC110 - books have no event; looked at in a takeover alone, for `CATCH_UP_S`
                         await asyncio.sleep(0.01)
 
     async def _open_above(self) -> Numbering:

@@ -215,7 +215,7 @@ def _shifts() -> npt.NDArray[np.int64]:
     return np.array(powers, dtype=np.int64)
 
 
-_FAR = 511  # bytes: two sides of ten levels have fewer
+_FAR = 511  # bytes: a side of ten levels has fewer
 _SHIFTS = _shifts()
 _multiplied = nb.njit()(_times)
 

@@ -29,7 +29,8 @@ class Feed:
     """One instrument at one venue: dense entries, rings, the status hash, and the true book."""
 
     def __init__(self, client: redis.Redis, venue: str) -> None:
-        self.client, self.venue = client, venue
+        self.client: Any = client  # parts of redis-py are without types
+        self.venue = venue
         self.key = keys.stream(NAME, venue)
         self.bell = keys.bell(venue, shard_of(NAME))
         self.epoch = self.n = 0
@@ -44,7 +45,7 @@ class Feed:
             self.n += 1
             self.appended += 1
             words = encode_entry(event, time.time_ns())
-            self.client.execute_command("XADD", self.key, format_id(self.epoch, self.n), *words)  # type: ignore[no-untyped-call]  # redis-py declares it without types
+            self.client.execute_command("XADD", self.key, format_id(self.epoch, self.n), *words)
         if ring:
             self.client.publish(self.bell, f"{NAME} {self.epoch}-{self.n}\n")
 
@@ -99,7 +100,7 @@ class Watcher:
 
     def __init__(self, url: str) -> None:
         self.client = redis.asyncio.Redis.from_url(url)
-        self.pubsub = self.client.pubsub()
+        self.pubsub: Any = self.client.pubsub()
         self.records: list[bytes] = []
         self.last: Publication | None = None
         self.views: dict[int, dict[int, int]] = {}
@@ -109,7 +110,7 @@ class Watcher:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py declares it without types
+        await self.pubsub.aclose()
         await self.client.aclose()
 
     async def until(self, true: Callable[[Publication], bool]) -> Publication:

@@ -11,14 +11,13 @@ import json
 import os
 import subprocess
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from playwright.sync_api import CDPSession, Page, ViewportSize
 
-from tests.bench.fanout import gateway
+from tests.bench.fanout import fetched, gateway
 from tests.bench.host import watched
 from tests.bench.plan import ROOT, Plan
 from tests.bench.report import Goal, Row, Table
@@ -115,17 +114,11 @@ def _drawing(name: str, plan: Plan, page: Page, session: CDPSession, relay: Rela
 def _whole_books(page: Page, relay: Relay) -> float:
     """Give the bytes a second of the old way, for the books that the page follows; uncompressed."""
     instrument = page.locator("#picker").input_value()
-    found = json.loads(_fetch(relay.address + "api/v1/instruments"))["instruments"]
+    found = json.loads(fetched(relay.address, "api/v1/instruments")[1])["instruments"]
     venues = next(one["venues"] for one in found if one["name"] == instrument)
     paths = [f"api/v1/books/{instrument}?depth=25"]
     paths += [f"api/v1/books/{venue}/{instrument}?depth=200" for venue in venues]
-    return float(OLD_WAY_HZ * sum(len(_fetch(relay.address + path)) for path in paths))
-
-
-def _fetch(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own address, http alone
-        body: bytes = answer.read()
-        return body
+    return float(OLD_WAY_HZ * sum(len(fetched(relay.address, path)[1]) for path in paths))
 
 
 def _memory(plan: Plan, page: Page, session: CDPSession, whole: CDPSession) -> Table:

@@ -17,7 +17,7 @@ from ingest.sink import Sink
 from ingest.splice import resume
 from ingest.tally import Tally
 from ingest.venues import VENUES
-from tests.bench.peers.playing import Player, load
+from tests.bench.peers.playing import Player, load, until
 from tests.bench.replay import Listings
 from thalweg.clock import SystemClock
 from thalweg.instruments import load_instruments
@@ -50,8 +50,7 @@ async def main(port: str, file: str) -> None:
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(sink.run()), group.create_task(_beat(sink, clock))]
-        while not sink.owning or sink.held:  # noqa: ASYNC110 - a sink tells nobody
-            await asyncio.sleep(0.01)
+        await until(lambda: sink.owning and not sink.held, 0.01)
         freeze()  # as a worker does
         if os.environ.get("THALWEG_BUSY_POLL"):
             spin(asyncio.get_running_loop())

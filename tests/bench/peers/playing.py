@@ -29,6 +29,12 @@ def load(file: str) -> Any:
     return json.loads(Path(file).read_text(encoding="utf-8"))
 
 
+async def until(true: Callable[[], bool], look_s: float) -> None:
+    """Wait until something holds, by looking: neither the peer nor our sink has an event for it."""
+    while not true():  # noqa: ASYNC110 - there is no event to await on either side, and both are to be asked alike
+        await asyncio.sleep(look_s)
+
+
 class Player:
     """Frames in a circle, into whatever takes one; `held` tells how many entries are not yet in Redis."""
 
@@ -45,8 +51,7 @@ class Player:
             how, amount = line.split()
             start = time.perf_counter()
             told = await (self._pace(float(amount)) if how == "pace" else self._flat(int(amount)))
-            while self._held():  # noqa: ASYNC110 - neither side tells when all is written
-                await asyncio.sleep(LOOK_S)
+            await until(lambda: not self._held(), LOOK_S)
             print(json.dumps({"seconds": time.perf_counter() - start, **told}), flush=True)
 
     async def _pace(self, seconds: float) -> dict[str, Any]:
@@ -68,6 +73,5 @@ class Player:
             await self._take(frame, stamp)
             if count % TURN == 0:
                 await asyncio.sleep(0)
-                while self._held() > AHEAD:  # noqa: ASYNC110 - gives the writer turns
-                    await asyncio.sleep(0)
+                await until(lambda: self._held() <= AHEAD, 0)
         return {"count": frames}
