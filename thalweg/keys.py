@@ -18,6 +18,8 @@ is a venue's ingest workers, named by the venue, or the aggregators, named `out`
 | `budget:{binance}:ADDRESS` | hash | requests that one address may still make of a venue |
 | `lat:SERVICE` | string | a service's latency summary, JSON, expires |
 | `hb` | channel | heartbeat of the aggregator with head sequences, JSON |
+
+A `*` in a part's place gives the pattern of all such names, for `thalweg/access.py`.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ def stream(instrument: str, venue: str) -> str:
     return f"st:{{{instrument}}}:{venue}"
 
 
-def bell(venue: str, shard: int) -> str:
+def bell(venue: str, shard: int | str) -> str:
     """Give the doorbell channel of a shard."""
     return f"bell:{venue}:{shard}"
 
@@ -62,12 +64,12 @@ def previous_checkpoint(instrument: str) -> str:
     return f"ckpt:{{{instrument}}}:prev"
 
 
-def lease(group: str, shard: int) -> str:
+def lease(group: str, shard: int | str) -> str:
     """Give the string that names the owner of a shard."""
     return f"lease:{{{group}}}:{shard}"
 
 
-def epoch(group: str, shard: int) -> str:
+def epoch(group: str, shard: int | str) -> str:
     """Give the epoch counter of a shard."""
     return f"epoch:{{{group}}}:{shard}"
 

@@ -3,6 +3,7 @@
 | variable | default | meaning |
 |---|---|---|
 | `REDIS_URL` | `redis://127.0.0.1:6379/0` | the server; `unix:///path` works too |
+| `REDIS_PASSWORD_FILE` | none | a file with the password of the URL's user, so that it is in no environment |
 | `THALWEG_INSTRUMENTS` | the file that ships | instruments file |
 | `THALWEG_VENUES` | all | comma-separated venues to run and to show |
 | `THALWEG_ONLY` | all | comma-separated instruments to run and to show |
@@ -30,7 +31,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from thalweg.errors import NumberRefused, SettingsError
 from thalweg.fixed import parse_fixed
@@ -47,7 +48,7 @@ class Settings:
     """All settings of a process; durations in seconds."""
 
     instruments: Instruments
-    redis_url: str = "redis://127.0.0.1:6379/0"
+    redis_url: str = field(default="redis://127.0.0.1:6379/0", repr=False)  # may hold a password
     retention_s: float = 120.0
     snapshot_s: float = 30.0
     stream_cap: int = 200_000
@@ -93,7 +94,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         raise SettingsError(f"{PREFIX}LOG must be text or json, not {log!r}")
     return Settings(
         instruments=instruments,
-        redis_url=get("REDIS_URL") or "redis://127.0.0.1:6379/0",
+        redis_url=_redis_url(get("REDIS_URL") or "redis://127.0.0.1:6379/0", get("REDIS_PASSWORD_FILE")),
         retention_s=retention_s,
         snapshot_s=snapshot_s,
         stream_cap=_whole(environ, "STREAM_CAP", 200_000, range(1, 10**12)),
@@ -114,6 +115,28 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     )
 
 
+def _redis_url(url: str, path: str | None) -> str:
+    """Put the password in a file into the URL; what an error says never repeats it."""
+    if not path:
+        return url
+    parts = urlsplit(url)
+    if parts.password or not parts.username:
+        raise SettingsError(
+            "REDIS_PASSWORD_FILE needs a user and no password in REDIS_URL, as in redis://reader@host:6379/0"
+        )
+    password = _secret("REDIS_PASSWORD_FILE", path)
+    if not password:
+        raise SettingsError(f"REDIS_PASSWORD_FILE is empty: {path[:80]}")
+    return url.replace("@", f":{quote(password, safe='')}@", 1)
+
+
+def _secret(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{name} can't be read: {path[:80]}") from error
+
+
 def _egress(text: str) -> str:
     """Check a name that becomes part of a key."""
     if not SYMBOL.fullmatch(text):
@@ -126,10 +149,7 @@ def _token(text: str | None, path: str | None) -> str | None:
     if text and path:
         raise SettingsError(f"{PREFIX}TOKEN and {PREFIX}TOKEN_FILE are both set")
     if path:
-        try:
-            text = Path(path).read_text(encoding="ascii").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{PREFIX}TOKEN_FILE can't be read: {path[:80]}") from error
+        text = _secret(f"{PREFIX}TOKEN_FILE", path)
     if (text or path) and not TOKEN.fullmatch(text or ""):
         raise SettingsError(f"{PREFIX}TOKEN must be 16 to 256 of the characters A-Z a-z 0-9 . _ ~ + -")
     return text or None

@@ -154,6 +154,7 @@ class RedisLink:
                 socket_timeout=None,
                 socket_connect_timeout=CONNECT_TIMEOUT_S,
                 client_name=name,
+                driver_info=None,  # else it also asks for `CLIENT SETINFO`, which no user of ours may
             )
             self._connection = pool.make_connection()
         except (ValueError, TypeError) as error:  # TypeError: an option in the URL's query that redis-py does not know

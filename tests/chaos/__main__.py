@@ -40,7 +40,7 @@ def main() -> int:
         venues = tuple(asked.venues.split(","))
         shape = Shape(engine=engine, venues=venues, seed=asked.seed + number, workers=asked.workers, rate=asked.rate)
         keep = Path(asked.logs) / engine if asked.logs else None
-        results.append(uvloop.run(run(shape, share, asked.only, keep)))
+        results.append(uvloop.run(run(shape, share, asked.only, keep, record=asked.commands)))
     found = summary(results, asked.seed)
     write(found, Path(asked.json))
     print(text_of(found))
@@ -58,6 +58,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="only kinds whose name has this in it")
     parser.add_argument("--json", default="build/chaos.json", help="where the report goes (build/chaos.json)")
     parser.add_argument("--logs", default="", help="a folder for the logs of all services")
+    parser.add_argument("--commands", action="store_true", help="record the commands of every Redis user")
     parser.add_argument("--kinds", action="store_true", help="list the kinds of faults and end")
     return parser.parse_args()
 

@@ -11,6 +11,7 @@ import redis
 
 from tests.chaos.kinds import Kind, Strike
 from thalweg import keys
+from thalweg.access import users
 
 Act = Callable[[Strike], Awaitable[None]]
 DOWN_S = 0.5  # that a killed server stays away
@@ -176,12 +177,18 @@ async def read_only(strike: Strike) -> None:
 
 
 async def forbid(strike: Strike) -> None:
-    """Forbid the services to write for a while."""
-    admin = strike.system.server.admin
+    """Forbid the services to write for a while; what the server then refuses is no lack of rights."""
+    system, admin = strike.system, strike.system.server.admin
+    writers = [user for user in users(system.shape.venues) if user.writes]
     strike.begin()
-    admin.execute_command("ACL", "SETUSER", "default", "-@write", "-fcall", "-xadd")  # type: ignore[no-untyped-call]  # redis-py
+    system.forbidding = True
+    for user in writers:
+        admin.execute_command("ACL", "SETUSER", user.name, "-@write", "-fcall")  # type: ignore[no-untyped-call]  # redis-py
     await strike.last(1.5)
-    admin.execute_command("ACL", "SETUSER", "default", "+@all")  # type: ignore[no-untyped-call]  # redis-py
+    for user in writers:
+        admin.execute_command("ACL", "SETUSER", user.name, *(f"+{one}" for one in user.commands))  # type: ignore[no-untyped-call]  # redis-py
+    admin.acl_log_reset()
+    system.forbidding = False
     strike.end()
 
 

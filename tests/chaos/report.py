@@ -25,6 +25,7 @@ INVARIANTS = {
     "I10": "client view differs from out:",
     "verify": "found offline by thalweg verify",
     "ended": "services that ended by themselves",
+    "denied": "commands that a user has no right to",
     "bugs": "bugs logged",
 }
 
@@ -48,6 +49,7 @@ def summary(results: list[Result], seed: int) -> dict[str, Any]:
         "told": {name: [t for r in results for t in r.tally.told.get(name, ())] for name in INVARIANTS},
         "recovery": rows,
         "late": late,
+        "commands": [result.commands for result in results],
         "meters": [result.meters for result in results],
         "rss_mib": [result.rss_mib for result in results],
         "ok": not late and not any(result.tally.violations for result in results) and all(r.outcomes for r in results),
@@ -80,6 +82,11 @@ def text_of(found: dict[str, Any]) -> str:
     for name, row in found["recovery"].items():
         mark = "" if row["max"] <= row["bound"] else "  <- beyond"
         lines.append(f"  {name:34s}{row['n']:6.0f} {row['p50']:6.2f} {row['max']:6.2f} {row['bound']:6.1f}{mark}")
+    for commands in filter(None, found["commands"]):
+        for user, seen in commands.items():
+            used = ", ".join(f"{name} {count:,}" for name, count in seen["used"].items())
+            lines.append(f"commands of {user}: {used or 'none'}; granted and not needed: {', '.join(seen['never'])}")
+            lines += [f"commands of {user} beyond its rights: {', '.join(seen['beyond'])}"] if seen["beyond"] else []
     lines += [f"violation {name}: {text}" for name, told in found["told"].items() for text in told]
     lines += [f"late: {text}" for text in found["late"]]
     lines.append("all as promised" if found["ok"] else "NOT as promised")

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 
+from tests.chaos.granted import Commands, table
 from tests.chaos.invariants import Tally
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.recorder import Recorder
@@ -39,6 +40,7 @@ class Result:
     meters: dict[str, Any] = field(default_factory=dict)
     rss_mib: dict[str, tuple[int, int]] = field(default_factory=dict)
     log: dict[str, str] = field(default_factory=dict)
+    commands: dict[str, Any] = field(default_factory=dict)
 
 
 async def run(
@@ -47,11 +49,12 @@ async def run(
     only: str = "",
     keep: Path | None = None,
     play: Callable[[Nemesis], Awaitable[None]] | None = None,
+    record: bool = False,
 ) -> Result:
     """Run for so many seconds from the start of the processes; `only` is a part of the names of kinds to do.
 
     `keep` is a folder for logs; without it they go with the run, but for their ends in the result. `play` is what is
-    done once all is live, instead of what the nemesis chooses.
+    done once all is live, instead of what the nemesis chooses. `record` notes every command of every user.
     """
     began = monotonic()
     result = Result(shape)
@@ -62,6 +65,7 @@ async def run(
         result.version = system.server.version
         recorder = Recorder(system, result.tally)
         watching: asyncio.Task[None] | None = None
+        commands = Commands((system.server, system.spare)) if record else None
         try:
             await system.start()
             watching = asyncio.create_task(recorder.run())
@@ -78,6 +82,9 @@ async def run(
                 watching.cancel()
                 with suppress(asyncio.CancelledError):
                     await watching
+            if commands is not None:
+                commands.stop()
+                result.commands = table(commands.seen, shape.venues)
             bad = await system.stop()
         _look_at_ends(system, bad, result)
     result.seconds = monotonic() - began
@@ -102,7 +109,7 @@ async def _finish(system: System, recorder: Recorder, result: Result) -> None:
 async def _verify(system: System, result: Result) -> None:
     """Let `thalweg verify` check what is kept; in a process of its own, since our proxies must not wait for it."""
     ours = str(Path(__file__).parents[2])  # the judge is the sound one, whatever build runs
-    environ = system.ingest[0].environ | {"REDIS_URL": system.server.url, "PYTHONPATH": ours}
+    environ = system.ingest[0].environ | {"REDIS_URL": system.redis_url("operator"), "PYTHONPATH": ours}
     command = [sys.executable, "-c", "from thalweg.cli import main; main()", "verify", "--json"]
     process = await asyncio.create_subprocess_exec(*command, env=environ, stdout=PIPE, stderr=DEVNULL)
     try:
@@ -121,9 +128,11 @@ async def _verify(system: System, result: Result) -> None:
 
 
 def _look_at_ends(system: System, bad: list[str], result: Result) -> None:
-    """Hold against the services that they ended by themselves, ended badly, or logged a bug."""
+    """Hold against the services that they ended by themselves, ended badly, lacked a right, or logged a bug."""
     for text in system.ended:
         result.tally.say("ended", text)
+    for text in system.denied:
+        result.tally.say("denied", text)
     for text in bad:
         result.tally.saw(f"ends: {text}")
     for process in system.processes.values():

@@ -29,8 +29,10 @@ maxmemory-policy noeviction
 repl-backlog-size 16mb
 repl-diskless-sync-delay 0
 repl-ping-replica-period 1
-user {ADMIN} on >{PASSWORD} ~* &* +@all
+masteruser {ADMIN}
+masterauth {PASSWORD}
 """
+OURS = f"user {ADMIN} on >{PASSWORD} ~* &* +@all\n"
 ENGINES = ("valkey", "redis")
 
 
@@ -49,10 +51,14 @@ def binary_of(engine: str) -> Path:
 
 
 class Server:
-    """One server process on a port of its own; its data outlives `kill` and `start`, but for `forget`."""
+    """One server process on a port of its own; its data outlives `kill` and `start`, but for `forget`.
 
-    def __init__(self, engine: str, folder: Path, keeper: Guardian) -> None:
+    With `users`, the text of an ACL file, only those are let in, and the suite itself.
+    """
+
+    def __init__(self, engine: str, folder: Path, keeper: Guardian, users: str = "") -> None:
         self.engine = engine
+        self._users = users + OURS
         self.port = free_port()
         self.folder = folder
         self.process: subprocess.Popen[bytes] | None = None
@@ -64,11 +70,6 @@ class Server:
         return redis.Redis(port=self.port, username=ADMIN, password=PASSWORD, socket_timeout=timeout_s, retry=never)
 
     @property
-    def url(self) -> str:
-        """The URL that leads to it directly."""
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    @property
     def version(self) -> str:
         """Engine and version, for the report."""
         return f"{self.engine} {'.'.join(map(str, server_version(binary_of(self.engine))))}"
@@ -77,7 +78,10 @@ class Server:
         """Start the process and return at once."""
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / "server.conf"
-        file.write_text(f"{SETTINGS}port {self.port}\ndir {self.folder}\nlogfile {self.folder}/server.log\n")
+        acl = self.folder / "users.acl"
+        acl.write_text(self._users)
+        where = f"port {self.port}\ndir {self.folder}\nlogfile {self.folder}/server.log\naclfile {acl}\n"
+        file.write_text(SETTINGS + where)
         command = [str(binary_of(self.engine)), str(file)]
         if replica_of is not None:
             command += ["--replicaof", "127.0.0.1", str(replica_of)]

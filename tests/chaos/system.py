@@ -13,15 +13,19 @@ from typing import Any
 from redis import RedisError
 from websockets.asyncio.client import connect
 
+from tests.chaos.granted import denials
 from tests.chaos.processes import Process, service_environ
 from tests.chaos.proxy import Proxy
 from tests.chaos.servers import Server
+from thalweg.access import acl_file
 from thalweg.cli.children import Guardian
 from thalweg.cli.embedded import free_port
 from thalweg.cli.simulated import until_answering
 from thalweg.instruments import Instruments, load_instruments
 
 TEND_S, KEEP_S = 0.1, 0.25
+SECRET = "of-a-server-on-loopback"
+USERS = ("ingest", "aggregator", "gateway", "loader", "reader", "operator")
 RESTART_S = 0.5  # as the supervisor's first backoff
 
 
@@ -57,11 +61,14 @@ class System:
     def __init__(self, shape: Shape, folder: Path, keeper: Guardian) -> None:
         self.shape = shape
         self.folder = folder
-        self.server = Server(shape.engine, folder / "server-a", keeper)
-        self.spare = Server(shape.engine, folder / "server-b", keeper)
+        users = acl_file(shape.venues, dict.fromkeys(USERS, SECRET))
+        self.server = Server(shape.engine, folder / "server-a", keeper, users)
+        self.spare = Server(shape.engine, folder / "server-b", keeper, users)
         self.proxies: dict[str, Proxy] = {}
         self.processes: dict[str, Process] = {}
         self.ended: list[str] = []  # processes that ended though nobody had asked
+        self.denied: list[str] = []  # what the server refused for want of rights
+        self.forbidding = False  # a fault takes rights away just now
         self.resting: set[str] = set()  # processes that nobody shall start for now
         self._keeper = keeper
         self._simulator_port, self._gateway_port = free_port(), free_port()
@@ -91,6 +98,10 @@ class System:
     def client_url(self) -> str:
         """Where a client reaches the gateway, through a proxy."""
         return f"ws://127.0.0.1:{self.proxies['client'].port}/ws/v1"
+
+    def redis_url(self, user: str, port: int | None = None) -> str:
+        """Where a user reaches the server: directly, or by the port of a proxy."""
+        return f"redis://{user}:{SECRET}@127.0.0.1:{port or self.server.port}/0"
 
     def simulator_url(self, path: str) -> str:
         """Where the driver reaches the simulator, directly."""
@@ -138,7 +149,7 @@ class System:
             settings[f"THALWEG_{venue.upper()}_REST"] = f"http://127.0.0.1:{port}/{venue}"
         for name in self._service_names():
             proxy = self.proxies.get(f"redis:{name}")
-            url = f"redis://127.0.0.1:{proxy.port}/0" if proxy else self.server.url
+            url = self.redis_url(name.partition(":")[0], proxy.port if proxy else self.server.port)
             arguments = self._arguments(name)
             environ = service_environ(url, settings, shape.root)
             self.processes[name] = Process(name, arguments, environ, self.folder, self._keeper)
@@ -166,6 +177,8 @@ class System:
             await asyncio.sleep(KEEP_S)
             with suppress(RedisError):
                 await asyncio.to_thread(self.server.restore_functions)
+                if not self.forbidding:
+                    self.denied += await asyncio.to_thread(denials, self.server.admin)
 
     def _again(self, one: Process) -> None:
         self.resting.discard(one.name)

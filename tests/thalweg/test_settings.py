@@ -32,6 +32,7 @@ def test_without_variables_the_defaults_hold() -> None:
 
 ALL = [
     "REDIS_URL",
+    "REDIS_PASSWORD_FILE",
     "THALWEG_INSTRUMENTS",
     "THALWEG_VENUES",
     "THALWEG_ONLY",
@@ -208,3 +209,28 @@ def test_a_token_is_set_once_and_a_named_file_must_be_there(tmp_path: Path) -> N
     ):
         with pytest.raises(SettingsError):
             load_settings(environ)
+
+
+def test_the_password_in_a_file_goes_into_the_url_and_is_never_shown(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("s3cr/t@:%\n", encoding="ascii")
+    environ = {"REDIS_URL": "rediss://reader@cache:6379/0?ssl_ca_certs=ca.pem", "REDIS_PASSWORD_FILE": str(file)}
+    settings = load_settings(environ)
+    assert settings.redis_url == "rediss://reader:s3cr%2Ft%40%3A%25@cache:6379/0?ssl_ca_certs=ca.pem"
+    assert "s3cr" not in repr(settings)
+
+
+@pytest.mark.parametrize("url", ["", "redis://cache:6379/0", "redis://reader:known@cache:6379/0"])
+def test_a_password_in_a_file_needs_a_user_without_one(url: str, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("a-secret", encoding="ascii")
+    with pytest.raises(SettingsError, match="needs a user and no password") as refused:
+        load_settings({"REDIS_URL": url, "REDIS_PASSWORD_FILE": str(file)})
+    assert "a-secret" not in str(refused.value)
+
+
+def test_an_empty_or_missing_password_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    for name in ("empty", "none"):
+        with pytest.raises(SettingsError, match="REDIS_PASSWORD_FILE"):
+            load_settings({"REDIS_URL": "redis://reader@cache/0", "REDIS_PASSWORD_FILE": str(tmp_path / name)})

@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("thalweg.cli.replay", "Feed a capture through the whole pipeline."),
     "verify": ("thalweg.cli.verify", "Check what is in Redis: density, books, publications, states."),
     "redis-init": ("thalweg.cli.redis_init", "Load the server functions into Redis."),
+    "acl": ("thalweg.cli.acl", "Write the Redis users, each with the least rights, as an ACL file."),
     "doctor": ("thalweg.cli.doctor", "Check settings, Redis, venues and clock; say what to do."),
 }
 """Command to its module and its line in the help."""
