@@ -27,9 +27,8 @@ from thalweg import keys
 ANY = "*"
 _CONNECTING = ("client|setname",)  # `AUTH` and `HELLO` are open to all
 _LEASING = ("fcall", "time", "get", "set", "del", "pexpire", "pttl", "zadd", "zrem", "zremrangebyscore", "zrange")
-_APPENDING = ("xadd", "xtrim", "publish", "xrevrange", "xinfo|stream")
+_APPENDING = ("xadd", "xtrim", "publish", "xrevrange")
 _READING = ("ping", "xread", "xrange", "xrevrange", "xlen", "xinfo|stream", "get", "mget", "hget", "hgetall")
-_LISTENING = ("subscribe", "unsubscribe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ def _ingest(venues: tuple[str, ...]) -> User:
         "ingest",
         writes=(_STREAMS, _STATUSES, keys.latency(f"ingest:{ANY}"), *shared),
         channels=(keys.bell(ANY, ANY),),
-        commands=(*_CONNECTING, *_LEASING, *calling, *_APPENDING, "multi", "exec"),
+        commands=(*_CONNECTING, *_LEASING, *calling, *_APPENDING, "xinfo|stream", "multi", "exec"),
     )
 
 
@@ -85,7 +84,7 @@ def _aggregator(venues: tuple[str, ...]) -> User:
         writes=(_OUTS, *_CHECKPOINTS, *_group(keys.OUT), keys.latency("aggregator")),
         reads=(_STREAMS, _STATUSES, *(keys.lease(venue, ANY) for venue in venues)),
         channels=(_BOOKS, keys.HEARTBEAT, keys.bell(ANY, ANY)),
-        commands=(*_CONNECTING, *_LEASING, *_APPENDING, *_LISTENING, "xrange", "mget", "hgetall"),
+        commands=(*_CONNECTING, *_LEASING, *_APPENDING, "subscribe", "xrange", "mget", "hgetall"),
     )
 
 
@@ -95,7 +94,7 @@ def _others() -> Iterator[User]:
         writes=(keys.latency("gateway"),),
         reads=(_OUTS, _STATUSES, _SUMMARIES),
         channels=(_BOOKS, keys.HEARTBEAT),
-        commands=(*_CONNECTING, *_LISTENING, "ping", "xrange", "xrevrange", "mget", "hgetall", "set"),
+        commands=(*_CONNECTING, "subscribe", "ping", "xrange", "xrevrange", "mget", "hgetall", "set"),
     )
     yield User("loader", commands=(*_CONNECTING, "info", "function|load", "function|list"))
     yield User("health", commands=("ping",), password=False)
@@ -103,7 +102,7 @@ def _others() -> Iterator[User]:
 
 def _people(venues: tuple[str, ...]) -> Iterator[User]:
     channels = (_BOOKS, keys.bell(ANY, ANY), keys.HEARTBEAT)
-    reading = (*_CONNECTING, *_READING, *_LISTENING)
+    reading = (*_CONNECTING, *_READING, "subscribe", "unsubscribe")
     yield User("reader", reads=_MARKET, channels=channels, commands=reading)
     counters = [key for group in (*venues, keys.OUT) for key in _group(group)]
     asking = ("time", "info", "function|list", "pttl", "zrange")

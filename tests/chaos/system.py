@@ -108,7 +108,9 @@ class System:
         return f"ws://127.0.0.1:{self._simulator_port}/{path}"
 
     async def start(self) -> None:
-        """Start everything, the server first; services come up side by side."""
+        """Start everything, the server first; services come up side by side. What an earlier run has left goes."""
+        self.server.forget()
+        self.spare.forget()
         await asyncio.to_thread(self.server.start)
         self.server.load_functions()
         if self.shape.replica:

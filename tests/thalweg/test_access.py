@@ -33,7 +33,7 @@ ASKED: list[tuple[str, set[str]]] = [
     (f"XRANGE {OUT} - + COUNT 1", {"aggregator", "gateway"} | READERS),
     (f"XREAD COUNT 1 STREAMS {ST} 0", READERS),
     (f"XREAD COUNT 1 STREAMS {OUT} 0", READERS),
-    (f"XINFO STREAM {ST}", WRITERS | READERS),
+    (f"XINFO STREAM {ST}", {"ingest"} | READERS),
     (f"HSET {STATUS} state live", {"ingest"}),
     (f"HGETALL {STATUS}", {"aggregator", "gateway"} | READERS),
     (f"SET {CHECKPOINT} x", {"aggregator"}),
