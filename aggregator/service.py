@@ -14,7 +14,9 @@ import contextlib
 import logging
 import os
 import secrets
+from collections.abc import Iterable
 
+from aggregator.measures import Health, measures
 from aggregator.report import report_of
 from aggregator.shard.service import Shard
 from aggregator.sink import beat, latency_command, release
@@ -27,6 +29,8 @@ from thalweg.keys import OUT
 from thalweg.latency import Rings
 from thalweg.lease import BEAT_S, Role, Steward, view_of
 from thalweg.loop.service import watch
+from thalweg.probe.measure import Distribution, Measure, about
+from thalweg.probe.service import probe
 from thalweg.service import write_report
 from thalweg.settings import Settings
 from thalweg.transport import RedisLink, checked
@@ -41,8 +45,9 @@ async def serve(settings: Settings) -> None:
     """Run the aggregator until cancelled; then drain and write the report."""
     warm()
     service = Aggregator(settings, SystemClock())
-    with watch(service.rings["loop"]):
-        await _work(settings, service)
+    async with probe(settings.metrics, service.measures, service.health):
+        with watch(service.rings["loop"]):
+            await _work(settings, service)
 
 
 async def _work(settings: Settings, service: Aggregator) -> None:
@@ -83,16 +88,26 @@ class Aggregator:
         self._link = RedisLink(settings.redis_url, "thalweg-aggregator-steward")
         self._steward = Steward(self.me, OUT, [*self.shards])
         self._stopping = asyncio.Event()
+        self._health, self._started_ns = Health(), clock.monotonic_ns()
         self._connected = False
         self._trouble: str | None = None
         self._lapse_s = BEAT_S  # until the next lease of another's ends, if that is sooner than the next beat
-        self._next_summary = 0
+        self._next_summary = self.beats = 0
 
     def stop(self) -> None:
         """Ask for the end: all shards drain, the others are told that we leave."""
         self._stopping.set()
         for shard in self.shards.values():
             shard.stop()
+
+    def measures(self) -> Iterable[Measure | Distribution]:
+        """Give all metrics."""
+        yield from about("aggregator", self.me, (self._clock.monotonic_ns() - self._started_ns) / 1e9, self.rings)
+        yield from measures(self.shards)
+
+    def health(self) -> list[str]:
+        """Give why we do not get on, if so."""
+        return self._health.look(self.beats, self.shards, self._clock.monotonic_ns())
 
     async def run(self) -> None:
         """Run all shards and keep our place until stopped."""
@@ -116,6 +131,7 @@ class Aggregator:
     async def _beat_on(self) -> None:
         """Beat until cancelled; when we stop, say so at once and go on for the leases we hold."""
         while True:
+            self.beats += 1
             try:
                 await self._beat()
                 self._trouble = None

@@ -25,11 +25,12 @@ from gateway.hub import AGGREGATOR, REDIS, Hub
 from gateway.outbox import Wire
 from gateway.protocol import SUBPROTOCOL
 from gateway.rest.app import ERRORS, problem, routes
-from gateway.rest.sink import Exposition
 from gateway.rest.system import Capabilities
 from gateway.session import Session
 from gateway.source import now
 from gateway.transport import QueuedWire, direct_wire
+from thalweg.latency import Rings
+from thalweg.probe.sink import Exposition
 from thalweg.settings import Settings
 
 LOG = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class Gateway:
         self.hub = Hub(settings.instruments)
         for part in (REDIS, AGGREGATOR):
             self.hub.set_part(part, False, "not heard of yet", now())
+        self.rings = Rings("pubsub", "hold", "fanout", "total", "loop")
         self.sessions: dict[Session, None] = {}
         self.door = Doorkeeper(settings.connections, settings.connections_per_ip)
         self.node = f"{socket.gethostname()}-{secrets.token_hex(4)}"  # another one after a restart

@@ -50,7 +50,7 @@ async def serve(settings: Settings, listener: socket.socket | None = None) -> No
     """
     gateway = Gateway(settings)
     source = Source(settings.redis_url, gateway.hub)
-    rings = Rings("pubsub", "hold", "fanout", "total", "loop")
+    rings = gateway.rings
     board = Board(settings, gateway.hub, rings)
     gateway.capabilities, gateway.records = board.capabilities, source.counters
     listener = listener or _bind(settings.host, settings.port)

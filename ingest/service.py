@@ -7,7 +7,7 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from ingest.line import Line
+from ingest.measures import Health, measures
 from ingest.notices import Notices
 from ingest.outside.source import Outside
 from ingest.session import Session
@@ -33,6 +34,8 @@ from thalweg.instruments import Instrument, shard_of
 from thalweg.latency import Rings
 from thalweg.lease import BEAT_S, TTL_S, Steward, view_of
 from thalweg.loop.service import watch
+from thalweg.probe.measure import Distribution, Measure, about
+from thalweg.probe.service import probe
 from thalweg.resp import pack
 from thalweg.service import write_report
 from thalweg.settings import Settings
@@ -61,8 +64,9 @@ async def serve(settings: Settings, name: str) -> None:
     worker = Worker(settings, venue, SystemClock())
     warm()
     try:
-        with watch(worker.rings["loop"]):
-            await worker.run()
+        async with probe(settings.metrics, worker.measures, worker.health):
+            with watch(worker.rings["loop"]):
+                await worker.run()
     finally:
         write_report(settings.report, worker.report())
 
@@ -90,12 +94,24 @@ class Worker:
         self._beating = asyncio.Lock()
         self._writing: dict[int, asyncio.Task[None]] = {}
         self.shards = {number: self._shard(number) for number in self._parts}
+        self._beats, self._health, self._started_ns = 0, Health(settings.snapshot_s), clock.monotonic_ns()
         self._switches = dict.fromkeys(self._parts, 0)
 
     def report(self) -> dict[str, object]:
         """Give the counters, for when the worker has stopped."""
         held = sum(shard.held for shard in self.shards.values())
         return self._tally.report(self._venue.name, held) | {"samples": self.rings.samples()}
+
+    def measures(self) -> Iterable[Measure | Distribution]:
+        """Give all metrics."""
+        uptime_s = (self._clock.monotonic_ns() - self._started_ns) / 1e9
+        yield from about(f"ingest:{self._venue.name}", self.me, uptime_s, self.rings)
+        yield from measures(self._venue.name, self._tally, self.shards)
+
+    def health(self) -> list[str]:
+        """Give why we do not get on, if so; one that leaves is well."""
+        now = self._clock.monotonic_ns()
+        return [] if self._leaving else self._health.look(self._beats, self._tally, self.shards, now)
 
     async def run(self) -> None:
         """Work until cancelled, then hand over and stop."""
@@ -127,6 +143,7 @@ class Worker:
     async def _beat_on(self) -> None:
         """Beat, so that others know of this worker, and do what the beats show is to be done."""
         while not self._leaving:
+            self._beats += 1
             began = self._clock.monotonic_ns()
             await self._beat()
             self._tick()

@@ -233,6 +233,8 @@ class Simulator:
     async def _respond(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer plain HTTP and unknown paths; let WebSockets of known ones through."""
         parts = urlsplit(request.path)
+        if parts.path == "/healthz":  # answered between two turns of the world
+            return connection.respond(HTTPStatus.OK, '{"status": "OK", "why": []}\n')
         if request.headers.get("Upgrade", "").lower() == "websocket":
             if parts.path in ("/oracle", "/control"):
                 return None

@@ -96,7 +96,7 @@ def _others() -> Iterator[User]:
         channels=(_BOOKS, keys.HEARTBEAT),
         commands=(*_CONNECTING, "subscribe", "ping", "xrange", "xrevrange", "mget", "hgetall", "set"),
     )
-    yield User("loader", commands=(*_CONNECTING, "info", "function|load", "function|list"))
+    yield User("loader", commands=(*_CONNECTING, "info", "function|load", "function|list", "acl|load"))
     yield User("health", commands=("ping",), password=False)
 
 

@@ -13,6 +13,8 @@ from typing import TypedDict
 
 import numpy as np
 
+BOUNDS_US = tuple(2**power for power in range(24))
+"""Upper bounds of a histogram's buckets in microseconds: 1 us to 8.4 s, each twice the one before."""
 RING_SIZE = 4096  # samples; a power of two, so that the index is a mask: 4 s at 1,000 a second
 
 
@@ -59,6 +61,7 @@ HOPS: tuple[Hop, ...] = (
     Hop("loop", "An event is ready until the process's event loop comes to it: every 37 ms a kernel timer asks.",
         "kernel timer expires", "event loop calls back", _INSIDE),
 )  # fmt: skip
+_BOUNDS_NS = np.array(BOUNDS_US, dtype=np.int64) * 1000
 BY_NAME: Mapping[str, Hop] = {hop.name: hop for hop in HOPS}
 
 
@@ -74,10 +77,18 @@ class Summary(TypedDict):
     max: float
 
 
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """How many samples fell into each bucket, one more than `BOUNDS_US` has bounds, and their sum."""
+
+    counts: tuple[int, ...]
+    total_ns: int
+
+
 class Ring:
     """The last samples of one hop: `int64` nanoseconds, written by index and mask, without a lock."""
 
-    __slots__ = ("_marks", "_mask", "_samples", "count")
+    __slots__ = ("_binned", "_counts", "_marks", "_mask", "_samples", "_total_ns", "count")
 
     def __init__(self, size: int = RING_SIZE) -> None:
         """Make room for `size` samples, a power of two.
@@ -91,6 +102,8 @@ class Ring:
         self._mask = size - 1
         self.count = 0
         self._marks: deque[tuple[int, int]] = deque(maxlen=512)
+        self._counts = np.zeros(len(BOUNDS_US) + 1, dtype=np.int64)
+        self._binned = self._total_ns = 0
 
     def add(self, duration_ns: int) -> None:
         """Write one sample over the oldest."""
@@ -103,6 +116,7 @@ class Ring:
         Args:
             now_ns: monotonic instant of the call; the window is measured between calls.
         """
+        self._bin()
         self._marks.append((self.count, now_ns))
         held = min(self.count, self._mask + 1)
         if not held:
@@ -121,6 +135,24 @@ class Ring:
             p99=float(p99),
             max=float(values.max() / 1e3),
         )
+
+    def histogram(self) -> Histogram:
+        """Give all samples since the start in buckets.
+
+        Samples that were overwritten before `summary` or this was called are in none; at a call a second that takes
+        more than a ring of them in a second.
+        """
+        self._bin()
+        return Histogram(tuple(self._counts.tolist()), self._total_ns)
+
+    def _bin(self) -> None:
+        """Put the samples since the last call into buckets."""
+        size = self._mask + 1
+        fresh = np.arange(max(self._binned, self.count - size), self.count) & self._mask
+        values = self._samples[fresh]
+        self._counts += np.bincount(np.searchsorted(_BOUNDS_NS, values), minlength=len(self._counts))
+        self._total_ns += int(values.sum())
+        self._binned = self.count
 
     def samples(self) -> list[int]:
         """Give the samples held, in nanoseconds, in no order."""
@@ -149,6 +181,10 @@ class Rings:
         """Give the summaries of all rings that have samples."""
         pairs = ((hop, ring.summary(now_ns)) for hop, ring in self._rings.items())
         return {hop: summary for hop, summary in pairs if summary}
+
+    def histograms(self) -> dict[str, Histogram]:
+        """Give the histograms of all rings that have samples."""
+        return {hop: ring.histogram() for hop, ring in self._rings.items() if ring.count}
 
     def samples(self) -> dict[str, list[int]]:
         """Give the samples held, in nanoseconds, so that rings of several processes can be merged exactly."""

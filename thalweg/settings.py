@@ -22,6 +22,7 @@
 | `THALWEG_TOKEN`, `THALWEG_TOKEN_FILE` | none | a token that clients of the gateway must show, or a file with it |
 | `THALWEG_FEE_BPS` | none | taker fees in basis points, `kraken=26,binance=10`; a venue without one is shown gross |
 | `THALWEG_REPORT` | none | file for a service's counters when it stops |
+| `THALWEG_METRICS` | off | `host:port` where a service shows its metrics and health; `:9100` means on loopback |
 | `THALWEG_LOG` | `text` | `text` or `json` lines on stderr |
 """
 
@@ -44,6 +45,18 @@ TOKEN = re.compile(r"[A-Za-z0-9._~+-]{16,256}")  # all may stand in a header and
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """Where a service listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """Give it as it stands in a URL."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of a process; durations in seconds."""
 
@@ -61,6 +74,7 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     fee_bps: Mapping[str, int] = field(default_factory=dict)  # by venue, in units of 10 ** -FEE_DECIMALS bps
     report: Path | None = None
+    metrics: Address | None = None
     log: str = "text"
     egress: str = "local"
     max_age_s: float | None = None
@@ -109,6 +123,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         report=Path(report) if report else None,
         max_age_s=_positive_or_none(environ, "MAX_AGE_S"),
         busy_poll=bool(_whole(environ, "BUSY_POLL", 0, range(2))),
+        metrics=_address("METRICS", get(PREFIX + "METRICS")),
         log=log,
         egress=_egress(get(PREFIX + "EGRESS") or "local"),
         endpoints=_endpoints(environ),
@@ -135,6 +150,16 @@ def _secret(name: str, path: str) -> str:
         return Path(path).read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{name} can't be read: {path[:80]}") from error
+
+
+def _address(name: str, text: str | None) -> Address | None:
+    """Read `host:port`; a host that is left out means loopback."""
+    if not text:
+        return None
+    host, colon, port = text.rpartition(":")
+    if not colon or not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536):
+        raise SettingsError(f"{PREFIX}{name} must be host:port, not {text[:80]!r}")
+    return Address(host.strip("[]") or "127.0.0.1", int(port))
 
 
 def _egress(text: str) -> str:

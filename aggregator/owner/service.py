@@ -182,6 +182,7 @@ class Owner:
     def _heartbeat(self) -> bytes:
         """Give the heartbeat of this sweep and set the alarm for the next."""
         self._due = False
+        self._shard.sweeps += 1
         asyncio.get_running_loop().call_later(TICK_S, self._alarm)
         heads = {name: outlet.ladder.seq for name, outlet in self._outlets.items()}
         return heartbeat(self._clock.wall_ns(), self._epoch, heads, None)

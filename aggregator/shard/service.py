@@ -85,7 +85,7 @@ class Shard:
         self.duty = IDLE
         self.ousted = False
         self._standby: Standby | None = None
-        self.lag = 0
+        self.lag = self.sweeps = 0
         self.drain_until = sys.maxsize
         self._acquired_at: int | None = None
         self._lost_at: int | None = None
@@ -186,6 +186,11 @@ class Shard:
             await self._standby.follow()
         except RedisTrouble:
             self._standby = None
+
+    @property
+    def owning(self) -> bool:
+        """Whether the lease is ours, as far as we know."""
+        return self._acquired_at is not None
 
     @property
     def warm(self) -> bool:

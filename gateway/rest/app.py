@@ -18,13 +18,14 @@ from gateway.contract.document import DOCUMENTS, written
 from gateway.replica import Replica
 from gateway.rest import asked, books, edges, impact, system
 from gateway.rest.asked import BadQuery
-from gateway.rest.measures import Facts, Measure, measures
-from gateway.rest.sink import MEDIA, Exposition
+from gateway.rest.measures import Facts, measures
 from gateway.rest.transport import EventStream
 from gateway.shapes.answers import LatencyAnswer
 from gateway.source import now
 from gateway.transport import FanoutProtocol
 from thalweg.errors import RedisTrouble
+from thalweg.probe.measure import Distribution, Measure
+from thalweg.probe.sink import MEDIA, Exposition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -221,7 +222,7 @@ async def _metrics(request: Request) -> Response:
     return Response(gateway.exposition.text(), media_type=MEDIA)
 
 
-def _measured(gateway: Gateway) -> Iterable[Measure]:
+def _measured(gateway: Gateway) -> Iterable[Measure | Distribution]:
     at = now()
     facts = Facts(
         node=gateway.node,
@@ -231,7 +232,7 @@ def _measured(gateway: Gateway) -> Iterable[Measure]:
         sent=FanoutProtocol.sent,
         records=gateway.records(),
     )
-    return measures(gateway.hub, facts, at)
+    return measures(gateway.hub, gateway.rings, facts, at)
 
 
 async def _events(request: Request) -> EventStream:

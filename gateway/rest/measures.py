@@ -1,31 +1,15 @@
-"""What `/metrics` tells: read off the hub when somebody asks, so that no publication and no frame pays for it.
-
-Names begin with `thalweg_`, units are seconds and bytes. Labels are bounded: venue, instrument, channel, hop, service,
-state, part, reason and code come from settings or from this code, never from a client.
-"""
+"""What `/metrics` of the gateway tells, read off the hub when somebody asks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
 
-import thalweg
 from gateway.hub import Hub
 from gateway.topic import Now
 from thalweg.events import State
-
-Labels = Mapping[str, str]
-
-
-@dataclass(slots=True)
-class Measure:
-    """One metric: its kind, what it says, and its samples; the names of counters leave out `_total`."""
-
-    name: str
-    kind: Literal["counter", "gauge"]
-    what: str
-    samples: list[tuple[Labels, float]] = field(default_factory=list)
+from thalweg.latency import Rings
+from thalweg.probe.measure import Distribution, Kind, Labels, Measure, about, labelled
 
 
 @dataclass(slots=True)
@@ -40,12 +24,9 @@ class Facts:
     records: Mapping[str, int]  # from Redis, by what became of them
 
 
-def measures(hub: Hub, facts: Facts, now: Now) -> Iterable[Measure]:
+def measures(hub: Hub, rings: Rings, facts: Facts, now: Now) -> Iterable[Measure | Distribution]:
     """Give all metrics."""
-    yield Measure(
-        "thalweg_build_info", "gauge", "What runs.", [({"version": thalweg.__version__, "node": facts.node}, 1)]
-    )
-    yield Measure("thalweg_gateway_uptime_seconds", "gauge", "Since the start.", [({}, facts.uptime_s)])
+    yield from about("gateway", facts.node, facts.uptime_s, rings)
     yield from _of_clients(hub, facts)
     yield from _of_records(hub, facts)
     yield from _of_books(hub, now)
@@ -53,7 +34,7 @@ def measures(hub: Hub, facts: Facts, now: Now) -> Iterable[Measure]:
 
 
 def _of_clients(hub: Hub, facts: Facts) -> Iterable[Measure]:
-    def one(name: str, kind: Literal["counter", "gauge"], what: str, value: float) -> Measure:
+    def one(name: str, kind: Kind, what: str, value: float) -> Measure:
         return Measure(f"thalweg_gateway_{name}", kind, what, [({}, value)])
 
     yield one("connections", "gauge", "WebSocket clients.", len(facts.buffered))
@@ -66,19 +47,13 @@ def _of_clients(hub: Hub, facts: Facts) -> Iterable[Measure]:
         yield Measure(f"thalweg_gateway_{name}", "gauge", what, samples)
     for unit, what in (("frames", "Frames written to WebSocket clients."), ("bytes", "Bytes of these frames.")):
         values = {key.split()[0]: value for key, value in facts.sent.items() if key.endswith(unit)}
-        yield Measure(f"thalweg_gateway_sent_{unit}", "counter", what, _labelled("encoding", values))
+        yield labelled(f"thalweg_gateway_sent_{unit}", "counter", what, "encoding", values)
     closes = {key.split()[1]: value for key, value in hub.counts.items() if key.startswith("closed ")}
-    yield Measure("thalweg_gateway_closes", "counter", "Closed by us, by code.", _labelled("code", closes))
+    yield labelled("thalweg_gateway_closes", "counter", "Closed by us, by code.", "code", closes)
     paces = {name: hub.counts[name] for name in ("lagging", "downgraded", "restored")}
-    yield Measure(
-        "thalweg_gateway_slow_clients", "counter", "Clients that read too slowly, by what was done.",
-        _labelled("reason", paces),
-    )  # fmt: skip
+    what = "Clients that read too slowly, by what was done."
+    yield labelled("thalweg_gateway_slow_clients", "counter", what, "reason", paces)
     yield one("skipped_ticks", "counter", "Ticks left out for slow clients.", hub.counts["skipped"])
-
-
-def _labelled(name: str, values: Mapping[str, float]) -> list[tuple[Labels, float]]:
-    return [({name: key}, value) for key, value in values.items()]
 
 
 def _of_records(hub: Hub, facts: Facts) -> Iterable[Measure]:
@@ -89,13 +64,11 @@ def _of_records(hub: Hub, facts: Facts) -> Iterable[Measure]:
         ("received", "Publications pushed to us.", received),
         ("refilled", "Publications fetched into holes.", refilled),
     ):
-        yield Measure(f"thalweg_gateway_{name}", "counter", what, _labelled("instrument", values))
-    yield Measure(
-        "thalweg_gateway_odd_records", "counter", "Records from Redis that were not just the next one.",
-        _labelled("reason", facts.records),
-    )  # fmt: skip
+        yield labelled(f"thalweg_gateway_{name}", "counter", what, "instrument", values)
+    what = "Records from Redis that were not just the next one."
+    yield labelled("thalweg_gateway_odd_records", "counter", what, "reason", facts.records)
     parts: dict[str, float] = {name: int(part.live) for name, part in hub.parts.items()}
-    yield Measure("thalweg_part_up", "gauge", "Whether we hear Redis and the aggregator.", _labelled("part", parts))
+    yield labelled("thalweg_part_up", "gauge", "Whether we hear Redis and the aggregator.", "part", parts)
 
 
 def _of_books(hub: Hub, now: Now) -> Iterable[Measure]:
@@ -114,18 +87,12 @@ def _of_books(hub: Hub, now: Now) -> Iterable[Measure]:
 
 
 def _of_hops(hub: Hub) -> Iterable[Measure]:
-    """Give the newest summaries: percentiles of a window can't be added up, so they are gauges."""
+    """Give the newest summaries of all services: percentiles of a window can't be added up, so they are gauges."""
     durations = Measure(
-        "thalweg_hop_duration_seconds", "gauge", "Percentiles of the last samples of a hop; 1 is the most."
+        "thalweg_hop_window_seconds", "gauge", "Percentiles of the last samples of a hop; 1 is the most."
     )
-    counts = Measure("thalweg_hop_samples", "counter", "Samples of a hop.")
-    lag = Measure("thalweg_event_loop_lag_seconds", "gauge", "Percentiles of how late an event loop came.")
     for line in hub.metrics.hops:
-        figures = {"0.5": line["p50"], "0.95": line["p95"], "0.99": line["p99"], "1": line["max"]}
-        if line["hop"] == "loop":
-            lag.samples += [({"service": line["by"], "quantile": q}, us / 1e6) for q, us in figures.items()]
-            continue
         labels = {"hop": line["hop"], "service": line["by"]}
+        figures = {"0.5": line["p50"], "0.95": line["p95"], "0.99": line["p99"], "1": line["max"]}
         durations.samples += [({**labels, "quantile": q}, us / 1e6) for q, us in figures.items()]
-        counts.samples.append((labels, line["count"]))
-    yield from (durations, counts, lag)
+    yield durations

@@ -86,6 +86,8 @@ ASKED: list[tuple[str, set[str]]] = [
     ("CLIENT KILL ID 1", set()),
     ("CLIENT LIST", set()),
     ("CLIENT PAUSE 1000", set()),
+    ("ACL LOAD", {"loader"}),
+    ("ACL SAVE", set()),
     ("ACL LIST", set()),
     ("ACL SETUSER x", set()),
     ("REPLICAOF NO ONE", set()),

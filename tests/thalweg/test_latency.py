@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thalweg.latency import BY_NAME, HOPS, RING_SIZE, Ring, Rings, Summary
+from thalweg.latency import BOUNDS_US, BY_NAME, HOPS, RING_SIZE, Ring, Rings, Summary
 
 SECOND = 1_000_000_000
 SAMPLES = st.integers(-(10**12), 10**15)  # a venue's clock may be ahead of ours
@@ -124,3 +124,22 @@ def test_the_default_ring_wraps_at_its_size() -> None:
     ring = filled(list(range(RING_SIZE + 3)), RING_SIZE)
     assert min(ring.samples()) == 3
     assert ring.count == RING_SIZE + 3
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(SAMPLES, max_size=16), max_size=8))
+def test_a_histogram_counts_every_sample_once_however_often_it_is_asked_for(batches: list[list[int]]) -> None:
+    ring, seen = Ring(16), list[int]()
+    for batch in batches:
+        for sample in batch:
+            ring.add(sample)
+        seen += batch
+        found = ring.histogram()
+        edges = [*(bound * 1000 for bound in BOUNDS_US), 10**19]
+        counts = [sum(low < one <= high for one in seen) for low, high in itertools.pairwise([-(10**19), *edges])]
+        assert found.counts == tuple(counts)
+        assert found.total_ns == sum(seen)
+
+
+def test_samples_that_were_overwritten_unseen_are_in_no_bucket() -> None:
+    assert sum(filled([1] * 20, 16).histogram().counts) == 16

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("thalweg.cli.verify", "Check what is in Redis: density, books, publications, states."),
     "redis-init": ("thalweg.cli.redis_init", "Load the server functions into Redis."),
     "acl": ("thalweg.cli.acl", "Write the Redis users, each with the least rights, as an ACL file."),
+    "health": ("thalweg.cli.health", "Ask a service whether it gets on, as a container's health check does."),
     "doctor": ("thalweg.cli.doctor", "Check settings, Redis, venues and clock; say what to do."),
 }
 """Command to its module and its line in the help."""

@@ -9,18 +9,21 @@ from contextlib import suppress
 
 import click
 
-from thalweg.cli.server import connected, environment, keep_functions, load_functions
+from thalweg.cli.server import connected, environment, functions_loaded, keep_functions, load_functions
+from thalweg.errors import FunctionsMissing
 
 
 @click.command()
 @click.option("--wait", "wait_s", type=click.FloatRange(min=0), default=0.0, metavar="S", help="Try this many seconds.")
 @click.option("--keep", is_flag=True, help="Stay, and load them again whenever the server has lost them.")
+@click.option("--users", is_flag=True, help="Let the server read its ACL file again first.")
+@click.option("--check", is_flag=True, help="Load nothing; exit code 1 if the functions are not there.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(wait_s: float, keep: bool, as_json: bool) -> None:
+def command(wait_s: float, keep: bool, users: bool, check: bool, as_json: bool) -> None:
     """Load the server functions into the Redis that REDIS_URL names.
 
     Loading again replaces them, so it may be run at any time; services that found them missing go on by themselves.
-    Redis >= 7 or Valkey is needed. The user it connects as needs the right to `FUNCTION LOAD` and `INFO` only.
+    Redis >= 7 or Valkey is needed. The user `loader` of `thalweg acl` has the rights for it, and no others.
 
     Examples:
       thalweg redis-init
@@ -28,16 +31,30 @@ def command(wait_s: float, keep: bool, as_json: bool) -> None:
       thalweg redis-init --keep
     """
     url = environment().redis_url
-    server = asyncio.run(_load(url, wait_s))
+    if check:
+        asyncio.run(_check(url))
+        return
+    server = asyncio.run(_load(url, wait_s, users=users))
     click.echo(json.dumps({"loaded": True, "server": server}) if as_json else f"Functions loaded into {server}.")
     if keep:
         asyncio.run(_keep(url))
 
 
-async def _load(url: str, wait_s: float) -> str:
+async def _load(url: str, wait_s: float, *, users: bool) -> str:
     link = await connected(url, "thalweg-redis-init", wait_s)
     try:
+        if users:
+            await link.call("ACL", "LOAD")
         return await load_functions(link)
+    finally:
+        await link.close()
+
+
+async def _check(url: str) -> None:
+    link = await connected(url, "thalweg-redis-init")
+    try:
+        if not await functions_loaded(link):
+            raise FunctionsMissing("the server functions are not loaded, or are of another version")
     finally:
         await link.close()
 
