@@ -16,7 +16,7 @@ from thalweg import keys
 from thalweg.events import Event, Open, Snapshot, State, Status
 from thalweg.resp import pack
 from thalweg.trim import TrimMarks
-from thalweg.wire import format_id
+from thalweg.wire import VERSION, format_id
 
 
 @dataclass(slots=True)
@@ -138,7 +138,16 @@ class Numbering:
             fields += ["snap_id", f"{self.epoch}-{stream.n}"]
         opened = stream.opened
         if stream.n <= 2:  # the first after `open`: what an epoch says once
-            fields += ["venue", opened.venue, "instrument", opened.instrument, "detector", opened.detector]
+            fields += [
+                "v",
+                VERSION,
+                "venue",
+                opened.venue,
+                "instrument",
+                opened.instrument,
+                "detector",
+                opened.detector,
+            ]
             fields += ["price_decimals", opened.price_decimals, "size_decimals", opened.size_decimals]
             fields += ["depth", opened.depth or "", "verified_depth", opened.verified_depth or ""]
         return pack("FCALL", "thalweg_status", 1, stream.status, self.epoch, *fields)

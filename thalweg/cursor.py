@@ -69,6 +69,26 @@ class Regressed:
 
 
 @dataclass(slots=True)
+class Unreadable:
+    """An entry that is not in a layout this version knows, and why; of an epoch that is not, only the first is told.
+
+    The book is lost until its next snapshot, or with an epoch that can't be read until the next epoch.
+    """
+
+    key: str
+    epoch: int
+    n: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Silent:
+    """A live book's stream has had no entry for so long that nobody can be writing it: the book is no longer live."""
+
+    key: str
+
+
+@dataclass(slots=True)
 class Connected:
     """All that the server had has been read: from here on books are as live as their streams say."""
 
@@ -81,6 +101,8 @@ class Disconnected:
 
 
 Item: TypeAlias = Entry | EpochBegan | Lapped | Regressed
+BookItem: TypeAlias = Item | Unreadable | Silent | Connected | Disconnected
+"""What a reader that keeps books is told."""
 OutItem: TypeAlias = Published | EpochBegan | Lapped | Regressed
 
 
@@ -94,6 +116,10 @@ class Cursor:
         self.key = key
         self.at = at
         self._counts_on = counts_on
+
+    def join(self, at: Position) -> None:
+        """Expect this entry next, so that one that was trimmed meanwhile shows as lapped; (0, 0): whatever is first."""
+        self.at = (at[0], at[1] - 1) if at[0] else None
 
     def admit(self, epoch: int, n: int) -> list[EpochBegan | Lapped]:
         """Step to an entry and give what happened between it and the last one, oldest first."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from thalweg.book import Book
-from thalweg.cursor import EpochBegan, Lapped, Position
+from thalweg.cursor import BookItem, EpochBegan, Lapped, Position
 from thalweg.errors import WireError
 from thalweg.events import Delta, Event, Open, Snapshot, State, Status
 from thalweg.fixed import Levels
@@ -19,9 +19,10 @@ class FollowedBook:
     """One instrument at one venue.
 
     `state`, `flags` and `reason` are what the stream said last; `sequence` and `ts_event` are the venue's, of the last
-    change; `decimals` are of prices and sizes, (8, 8) until something says otherwise; `unreadable` counts entries of a
-    layout that this version does not know: one costs the book until its next snapshot, an `open` until the next `open`.
-    `connected` is set by whoever reads.
+    change; `at` is the last entry read, (epoch, n); `decimals` are of prices and sizes, (8, 8) until something says
+    otherwise. `resyncs` counts how often the book was lost and is trusted again; `unreadable`, entries of a layout that
+    this version does not know: one costs the book until its next snapshot, an `open` until the next `open`.
+    `connected` and `feed` are set by whoever reads.
     """
 
     def __init__(self, instrument: str, venue: str, clock: Callable[[], int]) -> None:
@@ -31,15 +32,27 @@ class FollowedBook:
         self.state, self.flags, self.reason = State.CONNECTING, 0, ""
         self.sequence: int | None = None
         self.ts_event: int | None = None
-        self.unreadable = 0
+        self.at: Position | None = None
+        self.resyncs = self.unreadable = 0
         self.connected = False
+        self.feed: AsyncIterator[BookItem] | None = None
         self._clock = clock
         self._book = Book()
         self._trusted = False
         self._known = True
-        self._at: Position | None = None
         self._left_at: Position | None = None
         self._told_at = 0
+        self._silent = self._joined = False
+
+    def __aiter__(self) -> AsyncIterator[BookItem]:
+        """Give what happens, each item after the book has taken it; of a book that `thalweg.read.follow` gave.
+
+        Raises:
+            TypeError: the book is one of a `Follower`'s, whose `items` are those of all its books.
+        """
+        if self.feed is None:
+            raise TypeError("iterate over the `items` of the Follower that has this book")
+        return self.feed
 
     @property
     def live(self) -> bool:
@@ -55,6 +68,11 @@ class FollowedBook:
         """Copy the best asks, likewise."""
         return self._book.asks(depth)
 
+    def falls_silent(self) -> bool:
+        """Say once, when it begins, that nobody writes the stream of a book that would be live."""
+        before, self._silent = self._silent, self._trusted and self._clock() - self._told_at > QUIET_NS
+        return self._silent and not before
+
     def lose(self) -> None:
         """Something is missing: the next snapshot mends it."""
         self._trusted, self._left_at = False, None
@@ -63,23 +81,22 @@ class FollowedBook:
         """Take what happened between two entries; a new epoch is judged by its own first entries."""
         if isinstance(told, Lapped):
             self.lose()
-            self._at = None
+            self.at = None
 
-    def take(self, at: Position, flat: Sequence[bytes]) -> tuple[Event, int] | None:
+    def take(self, at: Position, flat: Sequence[bytes]) -> tuple[Event, int] | WireError | None:
         """Apply the next entry.
 
         Returns:
-            The event and the instant it was packed; `None` for an entry of another layout, which is counted.
+            The event and the instant it was packed; for an entry of another layout, which is counted, why it can't be
+            read; `None` for one that follows in an epoch of which that was said.
         """
-        before, self._at, self._told_at = self._at, at, self._clock()
+        before, self.at, self._told_at = self.at, at, self._clock()
         try:
             event, ts_append = decode_entry(self.venue, self.instrument, dict(zip(flat[::2], flat[1::2], strict=True)))
-        except (WireError, ValueError):
-            self._refuse(at)
-            return None
+        except (WireError, ValueError) as error:
+            return self._refuse(at, WireError(str(error)))
         if not self._known and not isinstance(event, Open):
-            self._refuse(at)
-            return None
+            return self._refuse(at)
         match event:
             case Open():
                 self._left_at = before if self._trusted and self.state is State.LIVE else None
@@ -93,6 +110,8 @@ class FollowedBook:
                 self._trusted = self._trusted and event.state is State.LIVE
             case Snapshot():
                 self._book.load(event.bids, event.asks)
+                self.resyncs += self._joined and event.state is State.LIVE and not self._trusted
+                self._joined = self._joined or event.state is State.LIVE
                 self._trusted, self.state, self.flags = event.state is State.LIVE, event.state, event.flags
                 self._stand_at(event)
             case Delta() if self._trusted:
@@ -102,11 +121,17 @@ class FollowedBook:
                 pass
         return event, ts_append
 
-    def _refuse(self, at: Position) -> None:
-        """Count an entry that can't be read; after an `open` that can't, nothing of its epoch can be."""
-        self.unreadable += 1
-        self._known = self._known and at[1] != 1
+    def refuse_epoch(self) -> None:
+        """Read nothing of the epoch that is joined: it is in another layout."""
+        self._known = False
         self.lose()
+
+    def _refuse(self, at: Position, why: WireError | None = None) -> WireError | None:
+        """Count an entry that can't be read; after an `open` that can't, nothing of its epoch can be."""
+        first, self._known = self._known or at[1] == 1, self._known and at[1] != 1
+        self.unreadable += 1
+        self.lose()
+        return why if first else None
 
     def _stand_at(self, event: Snapshot | Delta) -> None:
         self.sequence, self.ts_event = event.last, event.ts_event

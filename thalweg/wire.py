@@ -164,8 +164,8 @@ def _status(venue: str, instrument: str, fields: Fields) -> Event:
 
 
 def _open(venue: str, instrument: str, fields: Fields) -> Event:
-    if _integer(fields[b"v"]) != VERSION:
-        raise ValueError(f"layout version {fields[b'v']!r}; this reader knows {VERSION}")
+    if (version := _integer(fields[b"v"])) != VERSION:
+        raise unknown_version(version)
     return Open(
         venue,
         instrument,
@@ -176,6 +176,11 @@ def _open(venue: str, instrument: str, fields: Fields) -> Event:
         verified_depth=_number(fields, b"verified_depth"),
         ts_recv=_integer(fields[b"ts_recv"]),
     )
+
+
+def unknown_version(version: int) -> WireError:
+    """Give the error of an epoch in a layout that this reader does not know."""
+    return WireError(f"entries of layout version {version}; this reader knows {VERSION}: update it")
 
 
 _DECODERS: dict[bytes, Callable[[str, str, Fields], Event]] = {

@@ -25,8 +25,8 @@ from thalweg.cli.checks import Raw
 from thalweg.errors import RedisTrouble, WireError
 from thalweg.events import Made, Open, Snapshot, State, Status
 from thalweg.publication import Publication, decode_publication
-from thalweg.read import last_id
 from thalweg.resp import pack
+from thalweg.streams.source import last_id
 from thalweg.transport import RedisLink, checked
 from thalweg.wire import format_id, parse_id
 

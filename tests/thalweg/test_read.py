@@ -1,156 +1,260 @@
-"""The reader: joins at the newest snapshot, follows, and tells holes, epochs and lost data as items."""
+"""A follower goes on through whatever happens to the server, and its books are live only while that is known."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
-import numpy as np
 import pytest
 
+from tests.thalweg.test_followed import NAME, OPEN, VENUE, E, delta, snapshot, status
 from thalweg import keys, read
-from thalweg.events import Delta, Event, Made, Open, Snapshot, State, Status, Taker, Trade
-from thalweg.publication import Kind, Publication, encode_publication
-from thalweg.read import Cursor, Entry, EpochBegan, Lapped, Published, Regressed, follow, follow_publications
-from thalweg.resp import pack, pack_words
+from thalweg.cursor import Position
+from thalweg.errors import RedisTrouble, SettingsError
+from thalweg.events import Event, State
+from thalweg.followed import FollowedBook
+from thalweg.read import BookItem, Connected, Disconnected, Entry, Follower, Lapped, Regressed, Silent, Unreadable
+from thalweg.resp import pack_words
+from thalweg.streams import source
 from thalweg.transport import RedisLink, checked
 from thalweg.wire import encode_entry, format_id
 
-NAME, VENUE = "BTC-USDT", "kraken"
-STREAM = keys.stream(NAME, VENUE)
-LEVELS = np.array([[100, 5]], dtype=np.int64)
-
-OPEN = Open(VENUE, NAME, 8, 8, 25, "checksum", 10, 1)
-LIVE = Status(VENUE, NAME, State.LIVE, 0, "synced", 3, 3)
-TRADE = Trade(VENUE, NAME, 100, 5, Taker.BUY, "7", 5, 6)
+STREAM, READER = keys.stream(NAME, VENUE), "a-reader"
+Items = AsyncGenerator[BookItem, None]
 
 
-def snapshot(made: Made = Made.VENUE) -> Snapshot:
-    return Snapshot(VENUE, NAME, LEVELS, LEVELS[:0], None, None, 9, 10, made, State.LIVE, 0)
+class Writer:
+    """Another connection that writes what a worker would."""
+
+    def __init__(self, link: RedisLink) -> None:
+        self.link = link
+
+    async def append(self, epoch: int, first: int, *events: Event) -> None:
+        for n, event in enumerate(events, first):
+            words = [b"XADD", STREAM.encode(), format_id(epoch, n), *encode_entry(event, 11)]
+            checked((await self.link.run([pack_words(words)]))[0])
+
+    async def cut(self) -> None:
+        """Close the reader's connection at the server."""
+        said = (await self.link.call("CLIENT", "LIST")).decode().splitlines()
+        for line in said:
+            fields = dict(part.split("=", 1) for part in line.split() if "=" in part)
+            if fields["name"] == READER:
+                await self.link.call("CLIENT", "KILL", "ID", fields["id"])
 
 
-def delta(ts: int) -> Delta:
-    return Delta(VENUE, NAME, LEVELS, LEVELS[:0], None, None, ts, ts)
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "BLOCK_MS", 20)
+    monkeypatch.setattr(source, "LOOK_S", 0.05)
+    monkeypatch.setattr(read, "FIRST_BACKOFF_S", 0.01)
 
 
 @pytest.fixture
-async def link(redis_url: str) -> AsyncIterator[RedisLink]:
-    link = RedisLink(redis_url, "test")
+async def writer(redis_url: str) -> AsyncIterator[Writer]:
+    link = RedisLink(redis_url, "writer")
     await link.connect()
-    yield link
+    yield Writer(link)
     await link.close()
 
 
-async def append(link: RedisLink, epoch: int, first: int, events: Sequence[Event]) -> None:
-    for n, event in enumerate(events, first):
-        words = [b"XADD", STREAM.encode(), format_id(epoch, n), *encode_entry(event, 11)]
-        checked((await link.run([pack_words(words)]))[0])
+@pytest.fixture
+async def followed(redis_url: str) -> AsyncIterator[tuple[FollowedBook, Items]]:
+    follower = Follower(redis_url, [(NAME, VENUE)], READER)
+    items = follower.items()
+    yield follower.books[NAME, VENUE], items
+    await items.aclose()
 
 
-async def all_of(link: RedisLink, **how: bool) -> list[read.Item]:
-    return [item async for item in follow(link, [(NAME, VENUE)], wait=False, **how)]
+async def until(items: Items, holds: Callable[[BookItem], bool]) -> list[BookItem]:
+    """Take items up to the first of which this holds; the test's own time limit is the bound."""
+    found = []
+    async for item in items:
+        found.append(item)
+        if holds(item):
+            break
+    return found
 
 
-def numbers(items: Sequence[object]) -> list[int]:
-    return [item.n for item in items if isinstance(item, Entry)]
+def at(epoch: int, n: int) -> Callable[[BookItem], bool]:
+    return lambda item: isinstance(item, Entry) and (item.epoch, item.n) == (epoch, n)
 
 
-@pytest.mark.parametrize(
-    ("steps", "told"),
-    [
-        ([(5, 1), (5, 2)], []),
-        ([(5, 7), (5, 8)], []),
-        ([(5, 1), (5, 4)], [Lapped("k", 5, 2, 3)]),
-        ([(5, 9), (6, 1)], [EpochBegan("k", 6, 5)]),
-        ([(5, 9), (6, 3)], [EpochBegan("k", 6, 5), Lapped("k", 6, 1, 2)]),
-    ],
-)
-def test_a_cursor_tells_what_lies_between_two_entries(steps: list[tuple[int, int]], told: list[object]) -> None:
-    cursor = Cursor("k")
-    assert [one for step in steps for one in cursor.admit(*step)] == told
-
-
-def test_publications_count_on_over_epochs() -> None:
-    cursor = Cursor("k", (5, 9), counts_on=True)
-    assert cursor.admit(6, 10) == [EpochBegan("k", 6, 5)]
-    assert cursor.admit(6, 12) == [Lapped("k", 6, 11, 11)]
+async def begin(writer: Writer, items: Items) -> None:
+    await writer.append(E, 1, OPEN, snapshot(), delta(98, 5))
+    await until(items, lambda item: isinstance(item, Connected))
 
 
 @pytest.mark.anyio
-async def test_a_whole_read_gives_every_event_as_it_was_appended(link: RedisLink) -> None:
-    events: list[Event] = [OPEN, LIVE, TRADE]
-    await append(link, 5, 1, events)
-    items = await all_of(link, whole=True)
-    assert items == [Entry(NAME, VENUE, 5, n, event, 11) for n, event in enumerate(events, 1)]
-
-
-@pytest.mark.anyio
-async def test_a_late_reader_begins_at_the_newest_snapshot(link: RedisLink) -> None:
-    await append(link, 5, 1, [OPEN, snapshot(), LIVE, delta(12), snapshot(Made.PERIODIC), delta(13)])
-    await link.call("HSET", keys.status(NAME, VENUE), "snap_id", "5-5")
-    items = await all_of(link)
-    assert numbers(items) == [5, 6]
-    assert isinstance(items[0], Entry)
-    assert isinstance(items[0].event, Snapshot)
-
-
-@pytest.mark.anyio
-async def test_a_snapshot_that_was_trimmed_meanwhile_is_told(link: RedisLink) -> None:
-    await append(link, 5, 1, [OPEN, snapshot(), delta(12), delta(13)])
-    await link.call("HSET", keys.status(NAME, VENUE), "snap_id", "5-2")
-    await link.call("XTRIM", STREAM, "MINID", "5-4")
-    items = await all_of(link)
-    assert items[0] == Lapped(STREAM, 5, 2, 3)
-    assert numbers(items) == [4]
-
-
-@pytest.mark.anyio
-async def test_a_hole_and_a_new_epoch_are_told_before_the_next_entry(link: RedisLink) -> None:
-    await append(link, 5, 1, [OPEN, LIVE])
-    await append(link, 5, 4, [TRADE])
-    await append(link, 6, 1, [OPEN])
-    told = [item if not isinstance(item, Entry) else item.n for item in await all_of(link, whole=True)]
-    assert told == [1, 2, Lapped(STREAM, 5, 3, 3), 4, EpochBegan(STREAM, 6, 5), 1]
-
-
-@pytest.mark.anyio
-async def test_following_waits_for_what_comes(link: RedisLink, redis_url: str) -> None:
-    writer = RedisLink(redis_url, "writer")
-    await writer.connect()
-    await append(writer, 5, 1, [OPEN])
-    async with aclosing(follow(link, [(NAME, VENUE)])) as items:
-        assert numbers([await anext(items)]) == [1]
-        await append(writer, 5, 2, [LIVE])
-        assert numbers([await anext(items)]) == [2]
-    await writer.close()
-
-
-@pytest.mark.anyio
-async def test_a_server_that_lost_its_data_is_told(
-    link: RedisLink, redis_url: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_book_is_live_once_all_that_is_there_has_been_read(
+    writer: Writer, followed: tuple[FollowedBook, Items]
 ) -> None:
-    monkeypatch.setattr(read, "BLOCK_MS", 10)
-    monkeypatch.setattr(read, "LOOK_S", 0.02)
-    writer = RedisLink(redis_url, "writer")
-    await writer.connect()
-    await append(writer, 6, 1, [OPEN, LIVE])
-    async with aclosing(follow(link, [(NAME, VENUE)])) as items:
-        assert numbers([await anext(items), await anext(items)]) == [1, 2]
-        await writer.call("FLUSHALL")
-        await append(writer, 5, 1, [OPEN])
-        assert await anext(items) == Regressed(STREAM, (6, 2), (5, 1))
-        assert numbers([await anext(items)]) == [1]
-    await writer.close()
+    book, items = followed
+    await writer.append(E, 1, OPEN, snapshot(), delta(98, 5))
+    await until(items, at(E, 3))
+    live_before = book.live  # more might have been there
+    await until(items, lambda item: isinstance(item, Connected))
+    assert (live_before, book.live) == (False, True)
+    assert book.bids().tolist() == [[100, 1], [99, 2], [98, 5]]
 
 
 @pytest.mark.anyio
-async def test_publications_are_followed_with_their_bytes(link: RedisLink) -> None:
-    records = [encode_publication(Publication(Kind.KEY, NAME, seq, 5, 8, 8)) for seq in (1, 2, 4)]
-    for seq, record in zip((1, 2, 4), records, strict=True):
-        checked((await link.run([pack("XADD", keys.out(NAME), f"5-{seq}", "r", record)]))[0])
-    items = [item async for item in follow_publications(link, [NAME], wait=False)]
-    assert [item.record for item in items if isinstance(item, Published)] == records
-    assert items[2] == Lapped(keys.out(NAME), 5, 3, 3)
-    later = [item async for item in follow_publications(link, [NAME], after={NAME: (5, 2)}, wait=False)]
-    assert later[0] == items[2]
-    assert [item.seq for item in later if isinstance(item, Published)] == [4]
+async def test_the_units_are_known_when_joining_in_the_middle_of_an_epoch(
+    writer: Writer, followed: tuple[FollowedBook, Items]
+) -> None:
+    book, items = followed
+    await writer.append(E, 1, OPEN, snapshot())
+    fields = ("snap_id", f"{E}-2", "price_decimals", 2, "size_decimals", 6)
+    await writer.link.call("HSET", keys.status(NAME, VENUE), *fields)
+    assert len(await until(items, at(E, 2))) == 1
+    assert book.decimals == (2, 6)
+
+
+@pytest.mark.anyio
+async def test_a_lost_connection_is_told_and_nothing_of_the_stream_is_lost(
+    writer: Writer, followed: tuple[FollowedBook, Items]
+) -> None:
+    book, items = followed
+    await begin(writer, items)
+    await writer.cut()
+    await until(items, lambda item: isinstance(item, Disconnected))
+    live_meanwhile = book.live
+    await writer.append(E, 4, delta(97, 1), delta(96, 1))
+    told = await until(items, lambda item: isinstance(item, Connected))
+    assert [item for item in told if isinstance(item, Lapped | Regressed)] == []
+    assert (live_meanwhile, book.live) == (False, True)
+    assert len(book.bids()) == 5
+
+
+@pytest.mark.anyio
+async def test_a_lost_stream_is_told_and_the_new_one_is_followed(
+    writer: Writer, followed: tuple[FollowedBook, Items]
+) -> None:
+    book, items = followed
+    await begin(writer, items)
+    await writer.link.call("DEL", STREAM)
+    told = await until(items, lambda item: isinstance(item, Regressed))
+    assert told[-1] == Regressed(STREAM, (E, 3), (0, 0))
+    assert not book.live
+    await writer.append(E + 1, 1, OPEN, snapshot(), delta(90, 1))
+    await until(items, at(E + 1, 3))
+    assert book.bids().tolist() == [[100, 1], [99, 2], [90, 1]]
+
+
+async def replace_tail(writer: Writer, follows: Position) -> None:
+    """A failover lost the entry that was read last; the next epoch goes on from what is left."""
+    await writer.link.call("DEL", STREAM)
+    await writer.append(E, 1, OPEN, snapshot())
+    await writer.append(E + 1, 1, OPEN, status(State.LIVE, follows), delta(90, 1), delta(89, 1))
+
+
+@pytest.mark.anyio
+async def test_a_tail_that_was_lost_and_written_over_costs_the_book(
+    writer: Writer, followed: tuple[FollowedBook, Items]
+) -> None:
+    book, items = followed
+    await begin(writer, items)
+    await replace_tail(writer, (E, 2))
+    await until(items, at(E + 1, 4))
+    live_before = book.live
+    await writer.append(E + 1, 5, snapshot())
+    await until(items, at(E + 1, 5))
+    assert (live_before, book.live) == (False, True)
+
+
+@pytest.mark.anyio
+async def test_what_was_trimmed_unread_is_told(writer: Writer, followed: tuple[FollowedBook, Items]) -> None:
+    book, items = followed
+    await begin(writer, items)
+    await writer.append(E, 4, *(delta(97, size) for size in range(1, 5)))
+    await writer.link.call("XTRIM", STREAM, "MINID", f"{E}-7")
+    told = await until(items, at(E, 7))
+    assert Lapped(STREAM, E, 4, 6) in told
+    assert not book.live
+
+
+@pytest.mark.anyio
+async def test_a_lost_stream_is_found_while_others_are_busy(writer: Writer, redis_url: str) -> None:
+    other = keys.stream(NAME, "bybit")
+    follower = Follower(redis_url, [(NAME, VENUE), (NAME, "bybit")], READER)
+    items = follower.items()
+    await begin(writer, items)
+    await writer.link.call("DEL", STREAM)
+    found: list[BookItem] = []
+    for n in range(1, 1000):
+        await writer.link.call("XADD", other, f"{E}-{n}", "kind", "beat")
+        found.append(await anext(items))
+        if isinstance(found[-1], Regressed):
+            break
+    await items.aclose()
+    assert found[-1] == Regressed(STREAM, (E, 3), (0, 0))
+
+
+@pytest.mark.anyio
+async def test_a_book_is_followed_in_three_lines(writer: Writer, redis_url: str) -> None:
+    await writer.append(E, 1, OPEN, snapshot(), delta(98, 5))
+    async with read.follow(redis_url, f"{VENUE}:{NAME}", READER) as book:
+        async for event in book:
+            if isinstance(event, Connected):
+                break
+        assert book.live
+        assert (book.at, book.bids(2).dtype.name, book.bids(2).tolist()) == ((E, 3), "int64", [[100, 1], [99, 2]])
+        await writer.append(E, 4, delta(97, 1))
+        async for event in book:  # goes on where it was left
+            if at(E, 4)(event):
+                break
+    while f"name={READER} ".encode() in await writer.link.call("CLIENT", "LIST"):  # the server sees it a little later
+        pass
+
+
+@pytest.mark.anyio
+async def test_each_time_a_lost_book_is_mended_is_counted(writer: Writer, followed: tuple[FollowedBook, Items]) -> None:
+    book, items = followed
+    await begin(writer, items)
+    await writer.append(E + 1, 1, OPEN, status(State.LIVE, (E, 3)), snapshot())  # goes on: nothing was lost
+    await writer.append(E + 1, 4, status(State.STALE), snapshot())
+    await writer.append(E + 2, 1, OPEN, snapshot())
+    await until(items, at(E + 2, 2))
+    assert (book.live, book.resyncs) == (True, 2)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("joined", [True, False])
+async def test_an_epoch_of_another_layout_is_told_once_and_never_shown(
+    joined: bool, writer: Writer, followed: tuple[FollowedBook, Items]
+) -> None:
+    book, items = followed
+    if joined:  # in the middle of it: its `open` is never seen
+        await writer.link.call("HSET", keys.status(NAME, VENUE), "v", "2")
+    else:
+        await writer.link.call("XADD", STREAM, f"{E}-1", *("kind", "open", "v", "2", "ts_append", "1"))
+    await writer.append(E, 2, snapshot(), delta(98, 5))
+    told = await until(items, lambda item: isinstance(item, Connected))
+    assert [type(item) for item in told] == [Unreadable, Connected]
+    assert "entries of layout version 2; this reader knows 1: update it" in str(told[0])
+    assert (book.live, len(book.bids())) == (False, 0)
+    await writer.append(E + 1, 1, OPEN, snapshot())
+    await until(items, at(E + 1, 2))
+    assert book.live
+
+
+@pytest.mark.anyio
+async def test_a_stream_that_nobody_writes_is_told(
+    writer: Writer, followed: tuple[FollowedBook, Items], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book, items = followed
+    await begin(writer, items)
+    monkeypatch.setattr("thalweg.followed.QUIET_NS", 1)
+    assert await anext(items) == Silent(STREAM)
+    assert not book.live
+
+
+@pytest.mark.anyio
+async def test_what_no_waiting_mends_is_raised_at_once() -> None:
+    for url, stream, error in (
+        ("redis://127.0.0.1:1/0", "binance:BTC-USDT", RedisTrouble),
+        ("http://127.0.0.1/", "binance:BTC-USDT", SettingsError),
+        ("redis://127.0.0.1:1/0", "BTC-USDT", SettingsError),
+    ):
+        with pytest.raises(error):
+            async with read.follow(url, stream):
+                pytest.fail("it was entered")

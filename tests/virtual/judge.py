@@ -142,8 +142,8 @@ class Judge:
         if before is not None and at[0] < before[0]:
             self._say(f"I3 {key}: epoch {at[0]} after {before[0]}")
         taken = reader.book.take(at, words)
-        if taken is None:
-            self._say(f"I2 {key}: {at} can't be read")
+        if not isinstance(taken, tuple):
+            self._say(f"I2 {key}: {at} can't be read: {taken}")
             return
         event = taken[0]
         if (at[1] == 1) != isinstance(event, Open) and not first:

@@ -15,9 +15,9 @@ import orjson
 
 from thalweg.cli.history import History
 from thalweg.cli.views import View
+from thalweg.cursor import Position
 from thalweg.events import State
 from thalweg.publication import VIEW_DEPTH, Kind, Publication, VenueLine
-from thalweg.read import Position
 
 Book: TypeAlias = tuple[str, str]
 """Venue and instrument."""

@@ -17,10 +17,11 @@ from thalweg.cli.server import connected
 from thalweg.cli.simulated import ask
 from thalweg.cli.subscriber import Subscriber
 from thalweg.cli.witness import Appended, frames_read, look, out_heads
+from thalweg.cursor import Lapped, Position, Published, Regressed
 from thalweg.errors import RedisTrouble, ThalwegError
 from thalweg.publication import VIEW_DEPTH
-from thalweg.read import Lapped, Position, Published, Regressed, follow_publications
 from thalweg.resp import pack
+from thalweg.streams.source import publications
 from thalweg.transport import RedisLink, checked
 
 RETRY_S = 0.2
@@ -110,7 +111,7 @@ class Observation:
         """Read the publications of this run; those of earlier ones are passed over."""
         judging = self.plan.simulator_port is not None
         names = self.plan.settings.instruments.by_name
-        async for item in follow_publications(link, names, after=self._published):
+        async for item in publications(link, names, after=self._published):
             if isinstance(item, Lapped | Regressed):
                 self.losses.append(f"the judge lost publications: {item}")
             if not isinstance(item, Published):

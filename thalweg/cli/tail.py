@@ -15,11 +15,12 @@ from typing import Any
 import click
 
 from thalweg.cli.server import connected, environment
+from thalweg.cursor import Entry, EpochBegan, Item, Lapped, Regressed
 from thalweg.errors import SettingsError
 from thalweg.events import Delta, Event, Open, Snapshot, Status, Trade, flag_names
 from thalweg.fixed import Levels, format_fixed
 from thalweg.instruments import Instruments
-from thalweg.read import Entry, EpochBegan, Item, Lapped, Regressed, follow
+from thalweg.streams.source import entries
 
 SHOWN = 3  # levels a side in a line for people
 NAME = 24  # columns for `binance:BTC-USDT-PERP`
@@ -84,7 +85,7 @@ async def _tail(url: str, streams: list[tuple[str, str]], view: View, whole: boo
     link = await connected(url, "thalweg-tail")
     try:
         left = count
-        async for item in follow(link, streams, whole=whole):
+        async for item in entries(link, streams, whole=whole):
             line = line_of(item, view)
             if line is None:
                 continue

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from thalweg import keys
-from thalweg.read import Position
+from thalweg.cursor import Position
 from thalweg.resp import pack
 from thalweg.transport import RedisLink, Reply, checked
 from thalweg.wire import format_id, parse_id

@@ -1,0 +1,1 @@
+"""The streams as a reader asks the server for them; `thalweg.read` makes books of it."""
