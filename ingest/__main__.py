@@ -12,4 +12,4 @@ if __name__ == "__main__":
         sys.stderr.write("usage: python -m ingest VENUE\n")
         sys.exit(EXIT_USAGE)
     venue = sys.argv[1]
-    sys.exit(run_service(f"ingest {venue}", lambda settings: serve(settings, venue)))
+    sys.exit(run_service(f"ingest {venue}", lambda settings: serve(settings, venue), venues=[venue]))

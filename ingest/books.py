@@ -10,7 +10,7 @@ from ingest.lane import Lane
 from ingest.tally import Tally
 from ingest.telling import LIVE
 from ingest.track import Track
-from ingest.venue import Control, Sign, Venue
+from ingest.venue import Control, Refused, Sign, Venue
 from thalweg.events import Event, State
 from thalweg.instruments import Instrument
 
@@ -126,3 +126,16 @@ class Books:
         elif control.sign is Sign.STATE and control.state is not None:
             for asking in concerned if control.symbols else self:
                 asking.halt(control.state, control.text, ts_recv, now)
+
+    def refuse(self, refused: Refused, ts_recv: int) -> None:
+        """Count what can't be taken; a book that may have changed unseen is stale, a lost trade is told."""
+        self._tally.decoded += 1
+        self._tally.dropped["refused"] += 1
+        self._tally.refused[refused.reason] += 1
+        asking = self.find(refused.symbol) if refused.symbol else None
+        if asking is None or asking.track.state is not LIVE:
+            return
+        if refused.kind == "trade":
+            asking.track.lost_trade(refused.reason, ts_recv)
+        else:
+            asking.track.lose(f"refused: {refused.reason}", ts_recv)

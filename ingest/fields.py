@@ -6,6 +6,7 @@ that is long or not a name.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -19,6 +20,7 @@ from thalweg.instruments import SYMBOL
 Object: TypeAlias = dict[str, Any]
 Choice = TypeVar("Choice")
 WORDS_MAX = 120  # characters of a venue's own words that are kept
+_EXACT = json.JSONDecoder(parse_float=str, parse_constant=str)  # a float would lose the digits
 
 
 def parse_object(frame: bytes) -> Object:
@@ -32,6 +34,25 @@ def parse_object(frame: bytes) -> Object:
     except orjson.JSONDecodeError as error:
         raise DecodeError(f"not JSON: {error}") from error
     return as_object(found)
+
+
+def parse_exact(frame: bytes) -> object:
+    """Give what a frame of JSON holds, for venues that write prices and sizes as bare numbers: those come as text.
+
+    Floats come as the digits that were sent, integers as `int`, and `NaN`, which is no number, as the text it is.
+
+    Raises:
+        DecodeError: not UTF-8, not JSON, or nested too deep.
+    """
+    try:
+        return _EXACT.decode(frame.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise DecodeError(f"not JSON: {error}") from error
+
+
+def digits_of(number: object) -> object:
+    """Give a bare number's own digits, after `parse_exact`; what is none is refused later."""
+    return str(number) if type(number) is int else number
 
 
 def as_object(found: object) -> Object:
@@ -117,6 +138,18 @@ def take_integer(table: Mapping[str, Any], key: str) -> int:
     return found
 
 
+def take_digits(table: Mapping[str, Any], key: str) -> int:
+    """Give the integer at `key` that is written as a text of digits, within `int64`.
+
+    Raises:
+        DecodeError: it is missing or something else.
+    """
+    found = table.get(key)
+    if not isinstance(found, str) or not (found.isascii() and found.isdigit() and len(found) < len(str(INT64_MAX))):
+        raise DecodeError(f"{key} is not a text of digits")
+    return int(found)
+
+
 def take_boolean(table: Mapping[str, Any], key: str) -> bool:
     """Give the truth at `key`.
 
@@ -141,17 +174,17 @@ def take_choice(table: Mapping[str, Any], key: str, choices: Mapping[str, Choice
     return choices[found]
 
 
-def take_pairs(table: Mapping[str, Any], key: str) -> list[tuple[object, object]]:
-    """Give the list of `[price, size]` at `key`; what the two are is for `parse_levels` to judge.
+def take_pairs(table: Mapping[str, Any], key: str, width: int = 2) -> list[tuple[object, object]]:
+    """Give the list of `[price, size]` at `key`, less what may stand behind them; `parse_levels` judges the two.
 
     Raises:
-        DecodeError: it is missing or something else.
+        DecodeError: it is missing or something else, or a level has not `width` parts.
     """
     levels = take_list(table, key)
     for level in levels:
-        if type(level) is not list or len(level) != 2:
-            raise DecodeError(f"{key} is not a list of pairs")
-    return levels
+        if type(level) is not list or len(level) != width:
+            raise DecodeError(f"{key} is not a list of levels of {width}")
+    return levels if width == 2 else [(level[0], level[1]) for level in levels]
 
 
 def name_of(found: object) -> str:

@@ -5,21 +5,42 @@ from __future__ import annotations
 from datetime import date
 from functools import lru_cache
 
-from thalweg.errors import DecodeError
-from thalweg.fixed import INT64_MAX
+from thalweg.errors import DecodeError, NumberRefused
+from thalweg.fixed import INT64_MAX, parse_fixed
 
 SECOND_NS = 1_000_000_000
 MILLISECOND_NS = 1_000_000
+MICROSECOND_NS = 1_000
 DAY_S = 86_400
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 FRACTION_DIGITS = 9  # a nanosecond
+MILLISECOND_PLACES = 6  # nanoseconds in a millisecond
 HEAD = len("2026-08-16T23:37:02")
 
 
 def from_milliseconds(milliseconds: int) -> int | None:
     """Give an instant; `None` for one that does not fit, which is no reason to lose what it stands beside."""
-    instant = milliseconds * MILLISECOND_NS
+    return from_units(milliseconds, MILLISECOND_NS)
+
+
+def from_units(count: int, unit_ns: int) -> int | None:
+    """Give the instant that is so many units of so many nanoseconds after the epoch; `None` as above."""
+    instant = count * unit_ns
     return instant if 0 <= instant <= INT64_MAX else None
+
+
+def from_milliseconds_text(text: str) -> int | None:
+    """Read milliseconds with a fraction or without one, `1606292218213.4578`, exactly; `None` as above.
+
+    Raises:
+        DecodeError: another form.
+    """
+    try:
+        return parse_fixed(text, MILLISECOND_PLACES)
+    except NumberRefused as error:
+        if error.reason == "overflow":
+            return None
+        raise DecodeError(f"not an instant: {text[:40]!r}") from error
 
 
 def from_rfc3339(text: str) -> int | None:

@@ -6,9 +6,12 @@ the book. Venues choose a rule in their own file:
 | rule | finds | used where |
 |---|---|---|
 | `Step` | any lost update | each delta's sequence is the last plus one; whole books come in band |
-| `Spliced` | any lost update | deltas span `first..last`; the whole book comes by REST and is spliced in |
-| `Summed` | a wrong top of the book | every update carries a checksum of it |
+| `Spliced` | any lost update | deltas span `first..last`; the whole book comes in band, or by REST and is spliced in |
+| `Summed` | a wrong top of the book | updates carry a checksum of it, every one or some |
+| `Dated` (`ingest.dated`) | nothing | updates only say when they are from: what is older than ours is dropped |
 | `Unchecked` | nothing by itself | the connection's sequence guards it, or nothing does |
+
+Where an update names the one before it (`previous`) in place of its own beginning, `first` is `previous + 1`.
 """
 
 from __future__ import annotations
@@ -36,6 +39,8 @@ class Verdict(Enum):
     """The whole book has it already: drop it."""
     DUPLICATE = auto()
     """It was applied before: drop it."""
+    IDLE = auto()
+    """It only says that nothing has changed since ours: a sign of life, and else dropped."""
     NOT_LIVE = auto()
     """There is no book to apply it to: drop it."""
     GAP = auto()
@@ -47,6 +52,7 @@ class Verdict(Enum):
 DROPS = {
     Verdict.BEFORE_SNAPSHOT: "before_snapshot",
     Verdict.DUPLICATE: "duplicate",
+    Verdict.IDLE: "duplicate",
     Verdict.NOT_LIVE: "not_live",
     Verdict.OLD: "not_live",
 }
@@ -88,7 +94,7 @@ class Rule(Protocol):
         ...
 
 
-def _cells() -> Cells:
+def new_cells() -> Cells:
     """Give cells that know no book."""
     cells = np.zeros(RULE_CELLS, dtype=np.int64)
     cells[[LAST, EVENT]] = UNKNOWN
@@ -104,7 +110,7 @@ class Step:
 
     def __init__(self) -> None:
         """Wait for a whole book."""
-        self.cells = _cells()
+        self.cells = new_cells()
 
     def reset(self) -> None:
         """Forget the book."""
@@ -127,16 +133,20 @@ class Step:
 
 
 class Spliced:
-    """Deltas span `first..last`; they are held until a whole book of sequence L falls inside them.
+    """Deltas span `first..last`; they go on from a whole book of sequence L.
 
-    After the splice the first delta must have `first <= L + 1 <= last`, every later one `first == previous last + 1`.
-    A whole book that is older than ours is dropped. A delta that is behind ours and yet happened later is no repeat:
-    the venue counts anew, and ours would stand still unseen.
+    The first delta after it must have `first <= L + 1 <= last`, every later one `first == previous last + 1`. A delta
+    from `previous last + 1` to `previous last` says that nothing has changed; one that ends before it, or is behind
+    ours and yet happened later, that the venue counts anew, and ours would stand still unseen.
+
+    `held` is for whole books that come by REST: deltas wait for one that falls inside them, and one that is older than
+    ours is dropped. In band, any whole book replaces ours, and deltas before it are none of it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, held: bool = True) -> None:
         """Wait for a whole book."""
-        self.cells = _cells()
+        self.cells = new_cells()
+        self._held = held
         self._held_from: int | None = None
 
     def reset(self) -> None:
@@ -148,24 +158,19 @@ class Spliced:
         self.cells[[LAST, EVENT, JOINED]] = _cell(last), _cell(ts_event), joined
 
     def admit(self, update: BookUpdate) -> Verdict:
-        """Hold deltas before the whole book, then apply the ones that follow."""
+        """Hold deltas before the whole book, or drop them, then apply the ones that follow."""
         first, last = update.first, update.last
         mine, ts_event, joined, *_ = self.cells.tolist()
-        known = mine != UNKNOWN
         if update.whole:
-            if last is None or (self._held_from is not None and last + 1 < self._held_from):
-                return Verdict.OLD
-            if known and last < mine:
-                return Verdict.DUPLICATE
-            self._held_from = None
-            self._stand(last, None, joined=False)
-            return APPLY
-        if first is None or last is None or first > last:
+            return self._replace(last, mine)
+        if first is None or last is None:
             return GAP
-        if not known:
-            if self._held_from is None:
-                self._held_from = first
-            return Verdict.HOLD
+        if mine == UNKNOWN:
+            return self._wait(first, last)
+        if first == mine + 1 == last + 1:
+            return Verdict.IDLE
+        if first > last:
+            return GAP
         if last < mine and ts_event != UNKNOWN and update.ts_event is not None and update.ts_event > ts_event:
             return GAP
         if last <= mine:
@@ -175,22 +180,40 @@ class Spliced:
         self._stand(last, update.ts_event, joined=True)
         return APPLY
 
+    def _replace(self, last: int | None, mine: int) -> Verdict:
+        """Take a whole book, unless it is of no use."""
+        if last is None or (self._held_from is not None and last + 1 < self._held_from):
+            return Verdict.OLD
+        if self._held and mine != UNKNOWN and last < mine:
+            return Verdict.DUPLICATE
+        self._held_from = None
+        self._stand(last, None, joined=False)
+        return APPLY
+
+    def _wait(self, first: int, last: int) -> Verdict:
+        """Say what becomes of a delta before the whole book; one that only says that nothing has changed is no news."""
+        if not self._held or first > last:
+            return GAP if first > last + 1 else NOT_LIVE
+        if self._held_from is None:
+            self._held_from = first
+        return Verdict.HOLD
+
     def verify(self, update: BookUpdate, book: Book) -> Proof:
         """Say nothing: the sequence said it."""
         return UNCLAIMED
 
 
 class Summed:
-    """Every update carries a checksum of the book after it; there is no sequence.
+    """Every update carries a checksum of the book after it, or only some do; there is no sequence.
 
     `checksum(book, shift)` works it out; `shift` says how many places the venue writes prices and sizes with
     (see `BookUpdate`), learned from the whole book and raised by any later number that has more.
     """
 
-    def __init__(self, checksum: Callable[[Book, tuple[int, int]], int]) -> None:
-        """Wait for a whole book."""
-        self._checksum = checksum
-        self.cells = _cells()
+    def __init__(self, checksum: Callable[[Book, tuple[int, int]], int], *, every: bool = True) -> None:
+        """Wait for a whole book; unless `every` update has one, those without claim nothing."""
+        self._checksum, self._every = checksum, every
+        self.cells = new_cells()
 
     def reset(self) -> None:
         """Forget the book."""
@@ -213,6 +236,8 @@ class Summed:
 
     def verify(self, update: BookUpdate, book: Book) -> Proof:
         """Compare the checksums; none, or 0 for a book that has another, is one withdrawn, as at OKX in 2026."""
+        if update.checksum is None and not self._every:
+            return UNCLAIMED
         if update.checksum is None or not self.cells.item(JOINED):
             return Proof.WITHDRAWN
         if self._checksum(book, self._shift) == update.checksum:
@@ -225,7 +250,7 @@ class Unchecked:
 
     def __init__(self) -> None:
         """Wait for a whole book."""
-        self.cells = _cells()
+        self.cells = new_cells()
 
     def reset(self) -> None:
         """Forget the book."""

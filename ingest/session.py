@@ -19,7 +19,9 @@ from ingest.delay import Skew, plausible
 from ingest.effects import Effects
 from ingest.lane import Lane
 from ingest.liveness import Liveness
+from ingest.replacing import as_changes
 from ingest.rota import Rota
+from ingest.saying import Saying
 from ingest.tally import Tally
 from ingest.telling import LIVE
 from ingest.track import Track
@@ -53,7 +55,7 @@ class Session:
         self._row = rows.connection_row()
         self._liveness = Liveness(venue.keepalive, venue.max_age_s, self._row)
         self._rota = Rota(snapshot_ns)
-        self._effects = Effects()
+        self._effects, self._saying, self._decode = Effects(), Saying(venue), venue.decode
         self._lane = Lane(venue, venue.express, self._row, tally, self._unusual) if venue.express else None
         self._express = self._lane.take if self._lane else None
         self._books = Books(venue, listings, self._emit, tally, uniform, self._lane)
@@ -82,12 +84,13 @@ class Session:
     def connected(self, ts_recv: int, now: int) -> Effects:
         """A new connection: nothing of the old one holds; subscribe to all."""
         self._open = True
+        self._decode = self._venue.reader() if self._venue.reader else self._venue.decode
         self._count.reset()
         self._liveness.opened(now)
         wanted = [asking for asking in self._books if not asking.resting(now)]
         for asking in wanted:
-            asking.subscribed(ts_recv, now, by_rest=self._venue.rest_snapshot is not None)
-        self._effects.send += self._venue.subscribe([one.track.symbol for one in wanted]) if wanted else []
+            asking.subscribed(ts_recv, now, by_rest=self._venue.by_rest)
+        self._effects.send += self._saying.opened([one.track.symbol for one in wanted], ts_recv)
         return self._take()
 
     def disconnected(self, reason: str, ts_recv: int, *, down: bool = False) -> Effects:
@@ -116,7 +119,7 @@ class Session:
         try:
             if len(data) > self._venue.max_frame:
                 raise DecodeError(f"{len(data)} bytes")
-            decoded = self._venue.decode(data, self._books.scales)
+            decoded = self._decode(data, self._books.scales)
         except DecodeError:
             tally.bad_frames += 1
             if liveness.too_bad(now):
@@ -200,7 +203,7 @@ class Session:
             if reason := self._liveness.why_close(now, books.expected(astir), asked=books.unanswered(astir)):
                 self._close(reason)
             if ping := self._liveness.ping(now):
-                self._effects.send.append(ping)
+                self._effects.send += self._saying.ping(ping, ts_recv)
             for asking in astir:
                 asking.track.check(ts_recv, now)
             places = self._venue.answers_at_once - sum(asking.under_way(now) for asking in astir)
@@ -226,13 +229,16 @@ class Session:
             case Ignored():
                 self._tally.ignore(message.type)
             case Refused():
-                self._refuse(message, ts_recv)
+                self._books.refuse(message, ts_recv)
 
     def _book(self, update: BookUpdate, ts_recv: int, now: int, *, fetched: bool = False) -> None:
         asking = self._books.find(update.symbol)
         if asking is None:
             return
-        track, whole = asking.track, update.whole
+        track = asking.track
+        if update.whole and self._venue.all_whole and track.state is LIVE and not fetched:
+            update = as_changes(update, track.book)
+        whole = update.whole
         update.ts_event = ts_event = plausible(update.ts_event, ts_recv)
         self._effects.whole, self._effects.moved = self._effects.whole or whole, self._effects.moved or not whole
         track.update(update, ts_recv, now, fetched=fetched)
@@ -254,22 +260,12 @@ class Session:
         self._liveness.told(now, news=True)
         return self._take()
 
-    def _refuse(self, refused: Refused, ts_recv: int) -> None:
-        """Count what can't be taken; a book that may have changed unseen is stale, a lost trade is told."""
-        self._tally.decoded += 1
-        self._tally.dropped["refused"] += 1
-        self._tally.refused[refused.reason] += 1
-        asking = self._books.find(refused.symbol) if refused.symbol else None
-        if asking is None or asking.track.state is not LIVE:
-            return
-        if refused.kind == "trade":
-            asking.track.lost_trade(refused.reason, ts_recv)
-        else:
-            asking.track.lose(f"refused: {refused.reason}", ts_recv)
-
     def _control(self, control: Control, ts_recv: int, now: int) -> None:
+        self._effects.send += [control.reply] if control.reply else []
         if control.sign is Sign.CLOSING:
             self._close(control.text or "the venue is closing the connection")
+        elif control.sign is Sign.WELCOME:
+            self._effects.send += self._saying.welcomed(ts_recv)
         else:
             self._books.heed(control, ts_recv, now)
 
@@ -280,13 +276,17 @@ class Session:
             return False
         if not again:
             self._liveness.asked(now)
-        track = asking.track
+        track, rest = asking.track, self._venue.rest_snapshot
         self._tally.resyncs += 1
-        if self._venue.rest_snapshot and asking.confirmed:
+        spare = rest is not None and rest.spare and again and track.held > 0  # there is what to splice it with
+        fetched = self._venue.by_rest or spare
+        if fetched and asking.confirmed:
             self._effects.fetch.append(track.symbol)
-        if track.deaf or not self._venue.rest_snapshot:
+        if track.deaf or not fetched:
             track.deaf = False
-            self._effects.send += self._venue.resubscribe(track.symbol)
+            if (frames := self._saying.again(track.symbol, ts_recv)) is None:
+                self._close("all requests of this connection are spent")
+            self._effects.send += frames or []
         return True
 
     def _emit(self, event: Event) -> None:

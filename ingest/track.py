@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from ingest import rows
 from ingest.beats import UNKNOWN
 from ingest.cadence import Cadence
@@ -24,7 +22,7 @@ from ingest.telling import LIVE, Telling
 from ingest.trust import Trust
 from ingest.venue import BookUpdate, TradeUpdate
 from thalweg.events import Delta, Event, Flag, Made, State, Trade
-from thalweg.fixed import Levels
+from thalweg.fixed import Levels, joined
 from thalweg.instruments import Instrument
 
 HALTED = State.HALTED
@@ -110,6 +108,8 @@ class Track(Telling):
             self._tally.dropped["not_live"] += 1
             self.lose("gap", ts_recv)
         else:
+            if verdict is Verdict.IDLE and self.state is LIVE:
+                self._quiet(ts_recv, now)
             self._tally.dropped[DROPS[verdict]] += 1
             self.wants_book = self.wants_book or verdict is Verdict.OLD
 
@@ -123,8 +123,7 @@ class Track(Telling):
         behind = mine is not None and update.last is not None and update.last < mine
         self._behind = self._behind + 1 if behind else 0
         if update.last == mine:
-            self._cadence.beat(now, news=False)
-            self._noticed(ts_recv)
+            self._quiet(ts_recv, now)
         elif not behind or self._behind >= BEHIND_MAX:
             self.deaf = True
             self.lose("silent", ts_recv)
@@ -153,7 +152,7 @@ class Track(Telling):
             book.apply(bids, asks)
         if self.depth is not None and book.deeper_than(self.depth):
             cut_bids, cut_asks = book.truncate(self.depth)
-            bids, asks = _joined(bids, cut_bids), _joined(asks, cut_asks)
+            bids, asks = joined(bids, cut_bids), joined(asks, cut_asks)
         self._accept(update, bids, asks, ts_recv, now)
 
     def _accept(self, update: BookUpdate, bids: Levels, asks: Levels, ts_recv: int, now: int) -> None:
@@ -287,12 +286,12 @@ class Track(Telling):
             self._flag_late(ts_recv)
         self.look_at = now if self._crossing.on else self._cadence.never_late_before(now)
 
+    def _quiet(self, ts_recv: int, now: int) -> None:
+        """Note the venue's word that nothing has changed."""
+        self._cadence.beat(now, news=False)
+        self._noticed(ts_recv)
+
     def _noticed(self, ts_recv: int) -> None:
         """Note a sign of life of a book whose silence was asked about."""
         self.probing = self.wants_book = False
         self._flag_late(ts_recv)
-
-
-def _joined(levels: Levels, cut: Levels) -> Levels:
-    """Give the venue's levels and the removals that keep readers at the feed's depth."""
-    return np.concatenate((levels, cut)) if len(cut) else levels

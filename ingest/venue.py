@@ -65,6 +65,7 @@ class Sign(StrEnum):
     ALIVE = "alive"
     CLOSING = "closing"
     STATE = "state"
+    WELCOME = "welcome"
 
 
 @dataclass(slots=True)
@@ -73,7 +74,8 @@ class Control:
 
     ACK and NACK name the symbols they are about where the venue says so; `depth` is the book depth an ACK grants.
     STATE carries the state that the notice means for the symbols (all of them where none is named): HALTED, or
-    SYNCING when a halt is over.
+    SYNCING when a halt is over. `reply` is a frame that the venue wants in answer. WELCOME is what a venue that
+    `greets` says first.
     """
 
     sign: Sign
@@ -81,6 +83,7 @@ class Control:
     text: str = ""
     state: State | None = None
     depth: int | None = None
+    reply: str | None = None
 
 
 @dataclass(slots=True)
@@ -163,7 +166,8 @@ class RestSnapshot:
 
     `url(rest base, symbol)`; `symbol(url)` gives it back, `None` for other URLs; `decode(body, symbol, scales)`
     raises DecodeError; `unknown(status, body)` tells whether a refusal means that there is no such symbol. `weight` is
-    what one request takes of the venue's `rest_limit`.
+    what one request takes of the venue's `rest_limit`. `spare`: whole books come in band, and by REST only where one
+    that was asked for did not.
     """
 
     url: Callable[[str, str], str]
@@ -171,6 +175,7 @@ class RestSnapshot:
     decode: Callable[[bytes, str, Scales], BookUpdate]
     unknown: Callable[[int, bytes], bool] = lambda status, body: False
     weight: int = 1
+    spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +193,13 @@ class Metadata:
 
 PATIENCE_S = 8.0  # in which a question is to be on its way: it is asked again after ten
 RESUBSCRIPTION_FRAMES = 3
+
+
+def unstamped(frame: str, ts_recv: int) -> str:
+    """Give a frame as it is: most venues want no instant in it."""
+    return frame
+
+
 BACK_OFF_S: Mapping[int, float] = {429: 60.0, 418: 120.0, 403: 120.0}
 """How long a refused request means silence, by its status, where the venue does not say; a ban is two minutes."""
 
@@ -203,6 +215,11 @@ class Venue:
     `rest_limit` and `connect_limit` are the requests (by weight) and connections that all workers of one address may
     make; `back_off_s` how long a refusal means silence, by HTTP status, where the venue does not say. `express` says
     what frames of changes look like that may take the express lane; `decode` reads all of them the same.
+
+    What only some have: `greets`, a venue that is not to be spoken to before it has said its WELCOME; `stamp(frame,
+    instant)` puts the instant into a frame that is sent; `most_requests` is how many frames, pings aside, one
+    connection may send in its life; `reader()` makes the decoder of one connection, where frames name their book by
+    a number that was given to it there; `all_whole`: every book frame is a whole book, so what differs is told.
     """
 
     name: str
@@ -226,6 +243,16 @@ class Venue:
     rest_limit: Limit = Limit(5, 1.0)
     connect_limit: Limit = Limit(10, 10.0)
     back_off_s: Mapping[int, float] = field(default_factory=lambda: BACK_OFF_S)
+    greets: bool = False
+    stamp: Callable[[str, int], str] = unstamped
+    most_requests: int | None = None
+    reader: Callable[[], Callable[[bytes, Scales], Decoded]] | None = None
+    all_whole: bool = False
+
+    @property
+    def by_rest(self) -> bool:
+        """Whether whole books come by REST, and never in band."""
+        return self.rest_snapshot is not None and not self.rest_snapshot.spare
 
     @property
     def answers_at_once(self) -> int:

@@ -70,6 +70,7 @@ class Dialect:
     bid: Callable[[Desk, int, int], str] | None = None  # writes one bid, price and size
     # Tells whether one who lost the first frame notices at the second, or ever if nothing came after; None: always.
     reveals: Callable[[Frame, Frame | None], bool] | None = None
+    binary: bool = False  # its frames are binary, though text is in them
     rest_snapshots: bool = False
     expects: Mapping[str, str] = field(default_factory=dict)  # by fault kind, where it is not the usual
     tricks: Mapping[str, Trick] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from simulator.texts import SECOND_NS
 from thalweg.errors import SettingsError
 
 DEFAULT_SCRIPT = Path(__file__).with_name("faults.toml")
+EVERY_VENUE = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +151,20 @@ def parse_script(tables: Mapping[str, Any], dialects: Mapping[str, Dialect], nam
     faults = []
     for number, row in enumerate(rows, 1):
         try:
-            faults.append(parse_fault(row, dialects))
+            faults += [parse_fault(one, dialects) for one in _everywhere(row, dialects)]
         except SettingsError as error:
             raise SettingsError(f"fault script {name}: fault {number}: {error}") from error
     return Script(tuple(fault for fault in faults if fault.venue in dialects), **schedule)
+
+
+def _everywhere(row: Mapping[str, Any], dialects: Mapping[str, Dialect]) -> list[Mapping[str, Any]]:
+    """Give a fault of every venue as one of each that can have it."""
+    if row.get("venue") != EVERY_VENUE:
+        return [row]
+    able = [venue for venue, dialect in dialects.items() if why_not(str(row.get("kind")), dialect) is None]
+    if not able:
+        raise SettingsError(f"no venue has {row.get('kind')!r}")
+    return [{**row, "venue": venue} for venue in able]
 
 
 def parse_fault(row: Mapping[str, Any], dialects: Mapping[str, Dialect]) -> Fault:
@@ -181,13 +192,17 @@ def parse_fault(row: Mapping[str, Any], dialects: Mapping[str, Dialect]) -> Faul
 
 
 def _check(fault: Fault, dialect: Dialect | None) -> None:
-    """Refuse a kind nobody knows, or one its venue can't have."""
-    tricks = {} if dialect is None else dialect.tricks
-    if fault.kind not in KINDS and fault.kind not in tricks and dialect is not None:
-        raise SettingsError(f"unknown kind {fault.kind!r}; {fault.venue} has {', '.join([*KINDS, *tricks])}")
-    if dialect is None:
-        return
-    if fault.kind in NEEDS_A_CHECKSUM and dialect.spoil is None:
-        raise SettingsError(f"{fault.venue} has no checksum")
-    if fault.kind in NEEDS_REST and not dialect.rest_snapshots:
-        raise SettingsError(f"{fault.venue} gives no snapshots by REST")
+    """Refuse a kind that its venue can't have."""
+    if dialect is not None and (reason := why_not(fault.kind, dialect)) is not None:
+        raise SettingsError(reason)
+
+
+def why_not(kind: str, dialect: Dialect) -> str | None:
+    """Say why a venue can't have a kind of fault; nothing if it can."""
+    if kind not in KINDS and kind not in dialect.tricks:
+        return f"unknown kind {kind!r}; {dialect.venue} has {', '.join([*KINDS, *dialect.tricks])}"
+    if kind in NEEDS_A_CHECKSUM and dialect.spoil is None:
+        return f"{dialect.venue} has no checksum"
+    if kind in NEEDS_REST and not dialect.rest_snapshots:
+        return f"{dialect.venue} gives no snapshots by REST"
+    return None

@@ -21,7 +21,8 @@ from websockets.http11 import Request, Response
 from simulator.exchange import Exchange
 from simulator.faults import Script, load_script
 from simulator.topic import Client, Close, Effect, Ping, Raw
-from simulator.world import DEFAULT_RATE, DEFAULT_SEED, DIALECTS, World
+from simulator.venues import DIALECTS
+from simulator.world import DEFAULT_RATE, DEFAULT_SEED, World
 from thalweg.errors import SettingsError
 from thalweg.instruments import Instruments
 
@@ -218,7 +219,7 @@ class Simulator:
     def _do(self, socket: ServerConnection, client: Client, effect: Effect) -> None:
         """Send one frame, or ping, or close; a client too far behind is cut."""
         if isinstance(effect, bytes):
-            broadcast((socket,), effect, text=True)
+            broadcast((socket,), effect, text=not self._world.exchanges[client.venue].dialect.binary)
             if socket.transport.get_write_buffer_size() > QUEUE_BYTES + len(effect):
                 log.warning("cut %s client %d: it does not read", client.venue, client.number)
                 socket.transport.abort()

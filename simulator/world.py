@@ -6,19 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from simulator import binance, bybit, coinbase, kraken
 from simulator.dialect import Dialect
 from simulator.exchange import Exchange
 from simulator.faults import Fault, FaultLog, Schedule, Script, parse_fault
 from simulator.market import ASSETS, OTHER_ASSET, Reference
 from simulator.oracle import Oracle
 from simulator.texts import MILLISECOND_NS, SECOND_NS
+from simulator.venues import DIALECTS
 from thalweg.errors import SettingsError
 from thalweg.instruments import Instruments
 
-DIALECTS: dict[str, Dialect] = {
-    module.DIALECT.venue: module.DIALECT for module in (binance, bybit, kraken, coinbase)
-}  # fmt: skip
 DEFAULT_RATE = 1_500.0  # frames a second, all venues together
 DEFAULT_SEED = 1
 TRADES_PER_STEP = 0.17  # measured over the model's markets

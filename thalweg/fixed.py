@@ -101,6 +101,11 @@ def parse_levels(pairs: Iterable[tuple[object, object]], price_decimals: int, si
     return np.array(flat, dtype=np.int64).reshape(-1, 2) if flat else NO_LEVELS
 
 
+def joined(levels: Levels, more: Levels) -> Levels:
+    """Give levels and more levels after them."""
+    return np.concatenate((levels, more)) if len(more) else levels
+
+
 def format_fixed(value: int, decimals: int) -> str:
     """Give the shortest exact decimal text: `123450000` with 8 decimals is `1.2345`."""
     if not decimals:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ NAME = re.compile(r"[A-Z0-9]{1,20}-[A-Z0-9]{2,10}(-PERP)?")
 NAME_MAX = 32  # characters; as many as a publication has room for
 VENUE = re.compile(r"[a-z][a-z0-9_]{0,15}")  # 16 characters, likewise
 SYMBOL = re.compile(r"[A-Za-z0-9._/@-]{1,40}")
+USUAL = "usual"  # the file's one key that is no instrument: the venues that run where none is named
+ALL = "all"  # in the place of venues' names: every venue of the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,15 @@ class Instrument:
 
 @dataclass(frozen=True, slots=True)
 class Instruments:
-    """The instruments in force, in the file's order."""
+    """The instruments in force, in the file's order; `usual` are the venues that run unless others are named."""
 
     by_name: Mapping[str, Instrument]
+    usual: tuple[str, ...] = ()
+
+    @property
+    def all_venues(self) -> tuple[str, ...]:
+        """Give every venue that lists any of them, in the file's order."""
+        return tuple(dict.fromkeys(venue for one in self.by_name.values() for venue in one.symbols))
 
     def listings(self, venue: str) -> dict[str, Instrument]:
         """Give the venue's instruments by the venue's symbol."""
@@ -51,14 +59,18 @@ class Instruments:
         return tuple(self.by_name[instrument].symbols)
 
     def only(self, names: Iterable[str] | None = None, venues: Iterable[str] | None = None) -> Instruments:
-        """Give the part that has these instruments and venues; `None` means all.
+        """Give the part that has these instruments and venues.
+
+        `None` means all instruments, and the usual venues, which are all where the file does not say; a venue called
+        `all` stands for every one.
 
         Raises:
             SettingsError: a name is unknown.
         """
-        listed = dict.fromkeys(venue for one in self.by_name.values() for venue in one.symbols)
+        listed = self.all_venues
         wanted = _known("instrument", names, self.by_name)
-        kept = _known("venue", venues, listed)
+        named = self.usual or None if venues is None else list(venues)
+        kept = _known("venue", None if named == [ALL] else named, listed)
         chosen = {}
         for name in wanted:
             one = self.by_name[name]
@@ -68,7 +80,7 @@ class Instruments:
         return Instruments(chosen)
 
 
-def _known(what: str, names: Iterable[str] | None, known: Mapping[str, object]) -> list[str]:
+def _known(what: str, names: Iterable[str] | None, known: Collection[str]) -> list[str]:
     """Give the names that are asked for, all of them if none is."""
     wanted = list(known) if names is None else list(names)
     unknown = [name for name in wanted if name not in known]
@@ -89,13 +101,22 @@ def load_instruments(path: Path | None = None) -> Instruments:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"instruments file {path}: {error}") from error
     try:
+        usual = _usual(tables.pop(USUAL, []))
         found = {name: _instrument(name, table) for name, table in tables.items()}
         _refuse_twins(found.values())
+        _known(f"venue in {USUAL}", usual, Instruments(found).all_venues)
     except SettingsError as error:
         raise SettingsError(f"instruments file {path}: {error}") from error
     if not found:
         raise SettingsError(f"instruments file {path}: no instrument in it")
-    return Instruments(found)
+    return Instruments(found, usual)
+
+
+def _usual(names: Any) -> tuple[str, ...]:
+    """Check the list of the venues that run unless others are named."""
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise SettingsError(f"{USUAL} is not a list of venues")
+    return tuple(names)
 
 
 def _instrument(name: str, table: Any) -> Instrument:

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +52,18 @@ def set_up_logging(form: str) -> None:
 
 
 def run_service(
-    name: str, main: Callable[[Settings], Coroutine[Any, Any, None]], settings: Settings | None = None
+    name: str,
+    main: Callable[[Settings], Coroutine[Any, Any, None]],
+    settings: Settings | None = None,
+    venues: Sequence[str] | None = None,
 ) -> int:
     """Run a service until it ends or is told to stop (SIGINT, SIGTERM) and give the exit code.
 
-    Stopping is cancellation: `main` sees `CancelledError`, cleans up and returns.
+    Without `settings`, those of the environment; `venues` are in force where it names none. Stopping is cancellation:
+    `main` sees `CancelledError`, cleans up and returns.
     """
     try:
-        settings = settings or load_settings(os.environ)
+        settings = settings or load_settings(os.environ, venues)
     except SettingsError as error:
         sys.stderr.write(f"thalweg {name}: {error}\n")
         return EXIT_USAGE

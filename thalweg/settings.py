@@ -5,7 +5,7 @@
 | `REDIS_URL` | `redis://127.0.0.1:6379/0` | the server; `unix:///path` works too |
 | `REDIS_PASSWORD_FILE` | none | a file with the password of the URL's user, so that it is in no environment |
 | `THALWEG_INSTRUMENTS` | the file that ships | instruments file |
-| `THALWEG_VENUES` | all | comma-separated venues to run and to show |
+| `THALWEG_VENUES` | those the instruments file calls usual | comma-separated venues to run and to show, or `all` |
 | `THALWEG_ONLY` | all | comma-separated instruments to run and to show |
 | `THALWEG_RETENTION_S` | 120 | seconds of history kept in every stream |
 | `THALWEG_SNAPSHOT_S` | 30, at most half the retention | at most this long between in-stream snapshots of a live book |
@@ -29,7 +29,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -86,8 +86,8 @@ class Settings:
         return self.endpoints.get((venue, kind), default)
 
 
-def load_settings(environ: Mapping[str, str]) -> Settings:
-    """Read the settings.
+def load_settings(environ: Mapping[str, str], venues: Sequence[str] | None = None) -> Settings:
+    """Read the settings; `venues` are in force where the environment names none.
 
     Raises:
         SettingsError: a value is not what its variable takes, or the instruments file is wrong.
@@ -95,7 +95,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     get = environ.get
     path = get(PREFIX + "INSTRUMENTS")
     all_instruments = load_instruments(Path(path) if path else None)
-    instruments = all_instruments.only(_names(get(PREFIX + "ONLY")), _names(get(PREFIX + "VENUES")))
+    instruments = all_instruments.only(_names(get(PREFIX + "ONLY")), _names(get(PREFIX + "VENUES")) or venues)
     report = get(PREFIX + "REPORT")
     retention_s = _positive(environ, "RETENTION_S", 120.0)
     snapshot_s = _positive(environ, "SNAPSHOT_S", min(30.0, retention_s / 2))
@@ -182,7 +182,7 @@ def _token(text: str | None, path: str | None) -> str | None:
 
 def _fees(text: str | None, known: Instruments) -> dict[str, int]:
     """Give the taker fees that are set; a venue that is misspelt would silently have none, so it is refused."""
-    venues = {venue for one in known.by_name.values() for venue in one.symbols}
+    venues = known.all_venues
     found: dict[str, int] = {}
     for part in _names(text) or ():
         venue, _, fee = part.partition("=")

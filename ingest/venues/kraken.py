@@ -5,7 +5,6 @@ Source: docs.kraken.com, spot-websocket-v2 and guides/websockets/book-checksum-v
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import orjson
@@ -13,7 +12,9 @@ import orjson
 from ingest.fields import (
     Object,
     as_object,
+    digits_of,
     name_of,
+    parse_exact,
     symbols_of,
     take_choice,
     take_integer,
@@ -60,8 +61,6 @@ BOOK = Template(
     whole="type",
 )
 CHECKSUM, INSTANT = BOOK.place("checksum"), BOOK.place("timestamp")
-# The digits as they came are what the checksum is over, and a float would lose them. NaN is no number: refused as one.
-_JSON = json.JSONDecoder(parse_float=str, parse_constant=str)
 TRADE = b'"channel":"trade"'  # what has it is no book, and is not scanned for one
 
 
@@ -115,10 +114,7 @@ def _scan(frame: bytes, scales: Scales) -> Decoded:
 
 
 def _decode(frame: bytes, scales: Scales) -> Decoded:
-    try:
-        payload = as_object(_JSON.decode(frame.decode("utf-8")))
-    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or nested too deep
-        raise DecodeError(f"not JSON: {error}") from error
+    payload = as_object(parse_exact(frame))
     channel = payload.get("channel")
     if channel == "book":
         whole = take_choice(payload, "type", WHOLE)
@@ -151,12 +147,7 @@ def _complete(message: BookUpdate, checksum: int | None, shift: tuple[int, int])
 
 def _pairs(entry: Object, key: str) -> list[tuple[object, object]]:
     levels = take_objects(entry, key)
-    return [(_digits(level.get("price")), _digits(level.get("qty"))) for level in levels]
-
-
-def _digits(number: object) -> object:
-    """Give a number's own digits: floats come as text, integers as `int`; anything else is refused later."""
-    return str(number) if type(number) is int else number
+    return [(digits_of(level.get("price")), digits_of(level.get("qty"))) for level in levels]
 
 
 def _instant(entry: Object) -> int | None:
@@ -174,8 +165,8 @@ def _trade(entry: Object, history: bool, scales: Scales) -> Message:
     return read_trade(
         scales,
         take_text(entry, "symbol"),
-        price=_digits(entry.get("price")),
-        size=_digits(entry.get("qty")),
+        price=digits_of(entry.get("price")),
+        size=digits_of(entry.get("qty")),
         taker=take_choice(entry, "side", TAKERS),
         name=str(number),
         number=number,

@@ -8,7 +8,7 @@ from time import monotonic
 from simulator.kinds import ALL as EVERY_BOOK
 from simulator.kinds import KINDS as FAULTS
 from simulator.kinds import NEEDS_A_CHECKSUM, NEEDS_REST, REQUESTS
-from simulator.world import DIALECTS
+from simulator.venues import DIALECTS
 from tests.chaos.kinds import Kind, Strike
 
 HOT = ("BTC-USDT", "ETH-USDT")

@@ -14,7 +14,7 @@ from thalweg.book import Book
 from thalweg.fixed import Levels
 
 APPLY, HOLD, GAP, OLD = Verdict.APPLY, Verdict.HOLD, Verdict.GAP, Verdict.OLD
-BEFORE, DUPLICATE, NOT_LIVE = Verdict.BEFORE_SNAPSHOT, Verdict.DUPLICATE, Verdict.NOT_LIVE
+BEFORE, DUPLICATE, NOT_LIVE, IDLE = Verdict.BEFORE_SNAPSHOT, Verdict.DUPLICATE, Verdict.NOT_LIVE, Verdict.IDLE
 SEEDS = range(150)
 
 
@@ -33,9 +33,6 @@ def delta(first: int | None = None, last: int | None = None, found: dict[int, in
 
 def verdicts(rule: Rule, *updates: BookUpdate) -> list[Verdict]:
     return [rule.admit(update) for update in updates]
-
-
-# --- step by step -------------------------------------------------------------------------------
 
 
 def test_step_takes_the_next_delta_only() -> None:
@@ -81,7 +78,8 @@ def test_the_first_delta_after_the_whole_book_overlaps_it_or_follows_it(first: i
 
 
 @pytest.mark.parametrize(("first", "last", "verdict"), [
-    (13, 15, APPLY), (14, 15, GAP), (12, 15, GAP), (10, 12, DUPLICATE), (1, 2, DUPLICATE), (13, 12, GAP),
+    (13, 15, APPLY), (14, 15, GAP), (12, 15, GAP), (10, 12, DUPLICATE), (1, 2, DUPLICATE),
+    (13, 12, IDLE), (13, 11, GAP), (14, 12, GAP),
 ])  # fmt: skip
 def test_after_the_splice_every_delta_follows_exactly(first: int, last: int, verdict: Verdict) -> None:
     assert verdicts(Spliced(), whole(8), delta(9, 12), delta(first, last)) == [APPLY, APPLY, verdict]
@@ -124,6 +122,15 @@ def test_spliced_forgets_what_it_held_and_what_it_has() -> None:
     assert verdicts(rule, delta(4, 4)) == [HOLD]
 
 
+def test_spliced_in_band_holds_nothing_and_is_replaced_by_any_whole_book() -> None:
+    updates = delta(5, 6), whole(8), delta(9, 12), whole(3), delta(4, 4), delta(6, 6), whole(None)
+    assert verdicts(Spliced(held=False), *updates) == [NOT_LIVE, APPLY, APPLY, APPLY, APPLY, GAP, OLD]
+
+
+def test_no_change_is_a_sign_of_life_after_the_whole_book_and_no_news_before_it() -> None:
+    assert verdicts(Spliced(), delta(7, 6), delta(8, 6), whole(8), delta(9, 8)) == [NOT_LIVE, GAP, APPLY, IDLE]
+
+
 def test_unchecked_waits_for_a_whole_book_and_takes_all_after_it() -> None:
     rule = Unchecked()
     assert verdicts(rule, delta(), whole(), delta(), delta(), whole()) == [NOT_LIVE, APPLY, APPLY, APPLY, APPLY]
@@ -155,12 +162,10 @@ def test_summed_learns_the_places_from_the_whole_book_and_keeps_the_most() -> No
     assert found == [Proof.GOOD, Proof.BAD, Proof.GOOD, Proof.WITHDRAWN, Proof.GOOD]
     zero = BookUpdate("X", False, levels({}), levels({}), checksum=0, shift=(-8, -8))
     assert rule.verify(zero, Book()) is Proof.WITHDRAWN
+    assert Summed(checksum, every=False).verify(delta(), Book()) is Proof.UNCLAIMED  # a sum now and then
     assert asked == [(-7, -1), (-7, 0), (-6, 0), (-8, -8), (-8, -8)]
     rule.reset()
     assert verdicts(rule, delta()) == [NOT_LIVE]
-
-
-# --- random walks -------------------------------------------------------------------------------
 
 
 class Remembered:

@@ -6,7 +6,7 @@ import pytest
 
 from simulator.faults import Fault, Schedule, Script, load_script, parse_script
 from simulator.kinds import KINDS
-from simulator.world import DIALECTS
+from simulator.venues import DIALECTS
 from thalweg.errors import SettingsError
 
 SECOND = 10**9

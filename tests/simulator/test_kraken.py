@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from simulator.kraken import checksum
+from simulator.venues.kraken import checksum
 from simulator.window import View
 from tests.simulator.bench import Bench
 from tests.simulator.consumers import Kraken, units

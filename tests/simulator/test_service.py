@@ -179,7 +179,7 @@ async def test_the_connection_is_closed_when_the_seconds_are_over() -> None:
 
 
 async def test_binance_is_pinged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.binance.PING_NS", 10**8)
+    monkeypatch.setattr("simulator.venues.binance.PING_NS", 10**8)
     pinged = asyncio.Event()
     async with running() as port, open_socket(port, PATHS["binance"]) as stream:
         take = stream.protocol.recv_frame

@@ -4,7 +4,8 @@ import pytest
 
 from simulator.faults import Script, load_script
 from simulator.texts import SECOND_NS
-from simulator.world import DIALECTS, World, expected_frames, steps_a_second
+from simulator.venues import DIALECTS
+from simulator.world import World, expected_frames, steps_a_second
 from tests.simulator.bench import PATHS, START, Bench, subscriptions
 from thalweg.errors import SettingsError
 from thalweg.instruments import load_instruments

@@ -93,6 +93,8 @@ def test_decimals_default_to_8_and_are_per_instrument(tmp_path: Path) -> None:
         ('[A-USD]\n"kra ken" = "X"', "'kra ken' is not a venue"),
         ('[A-USD]\n"kraken:3" = "X"', "'kraken:3' is not a venue"),
         (f'[A-USD]\n{"k" * 17} = "X"', "is not a venue"),
+        ('usual = "kraken"\n[A-USD]\nkraken = "X"', "usual is not a list of venues"),
+        ('usual = ["krakem"]\n[A-USD]\nkraken = "X"', "unknown venue in usual krakem; known: kraken"),
         ('[A-USD]\nkraken = "X"\n[A-EUR]\nkraken = "X"', "A-USD and A-EUR are both X on kraken"),
     ],
 )
@@ -123,8 +125,12 @@ def test_an_instrument_that_no_chosen_venue_lists_is_left_out() -> None:
     assert list(load_instruments().only(["BTC-USD", "BTC-USDT"], ["binance"]).by_name) == ["BTC-USDT"]
 
 
-def test_without_a_choice_the_part_is_the_whole() -> None:
-    assert load_instruments().only() == load_instruments()
+def test_without_a_choice_the_part_is_the_usual_venues_and_all_is_the_whole() -> None:
+    found = load_instruments()
+    assert found.usual == found.only().all_venues == VENUES
+    assert found.only(venues=["all"]).by_name == found.by_name
+    assert Instruments(found.by_name).only().by_name == found.by_name
+    assert found.only(venues=["kraken"]).only(["BTC-USD"]).all_venues == ("kraken",)
 
 
 def test_an_unknown_name_is_refused_and_the_known_ones_are_told() -> None:

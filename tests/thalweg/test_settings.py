@@ -15,7 +15,7 @@ from thalweg.settings import Address, Settings, load_settings
 
 def test_without_variables_the_defaults_hold() -> None:
     assert load_settings({}) == Settings(
-        instruments=load_instruments(),
+        instruments=load_instruments().only(),
         redis_url="redis://127.0.0.1:6379/0",
         retention_s=120.0,
         snapshot_s=30.0,

@@ -12,7 +12,8 @@ from random import Random
 import thalweg.transport
 from simulator.faults import Script
 from simulator.kinds import KINDS, NEEDS_A_CHECKSUM, NEEDS_REST
-from simulator.world import DIALECTS, World
+from simulator.venues import DIALECTS
+from simulator.world import World
 from tests.virtual.judge import Judge
 from tests.virtual.network import Link, Network
 from tests.virtual.timeline import MILLISECOND, SECOND, Clock, Loop, Process, Timeline

@@ -21,4 +21,4 @@ def command(venue: str) -> None:
     from ingest.service import serve
     from thalweg.service import run_service
 
-    sys.exit(run_service(f"ingest {venue}", lambda settings: serve(settings, venue)))
+    sys.exit(run_service(f"ingest {venue}", lambda settings: serve(settings, venue), venues=[venue]))

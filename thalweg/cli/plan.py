@@ -56,10 +56,7 @@ class Plan:
     @property
     def venues(self) -> list[str]:
         """The venues that have a book to run, in the instruments file's order."""
-        found: dict[str, None] = {}
-        for one in self.settings.instruments.by_name.values():
-            found.update(dict.fromkeys(one.symbols))
-        return list(found)
+        return list(self.settings.instruments.all_venues)
 
     @property
     def streams(self) -> list[tuple[str, str]]:
@@ -144,7 +141,7 @@ def make_plan(wishes: Wishes, environ: Mapping[str, str]) -> Plan:
     ours |= {PREFIX + name: text for name, text in wanted.items() if text}
     settings = load_settings(ours)
     if simulator_port is not None:
-        ours |= endpoints(simulator_port, load_settings({}))
+        ours |= endpoints(simulator_port, settings)
     server_port = None if environ.get("REDIS_URL") else port_for_server()
     if server_port is not None:
         ours["REDIS_URL"] = f"redis://127.0.0.1:{server_port}/0"
@@ -166,10 +163,11 @@ def port_for_server() -> int:
 
 def endpoints(port: int, settings: Settings) -> dict[str, str]:
     """Give the variables that send every venue's worker to the simulator."""
-    venues = {venue for one in settings.instruments.by_name.values() for venue in one.symbols}
     kinds = (("WS", "ws"), ("REST", "http"))
     found = {
-        f"{PREFIX}{v.upper()}_{name}": f"{scheme}://127.0.0.1:{port}/{v}" for v in venues for name, scheme in kinds
+        f"{PREFIX}{venue.upper()}_{name}": f"{scheme}://127.0.0.1:{port}/{venue}"
+        for venue in settings.instruments.all_venues
+        for name, scheme in kinds
     }
     return found | {"no_proxy": "127.0.0.1,localhost"}  # a proxy that leads to the venues does not lead to us
 

@@ -41,7 +41,7 @@ def command(venues: tuple[str, ...], instruments: str | None, seconds: float | N
 
     if len(venues) > 1 and "{venue}" not in output:
         raise SettingsError(f"--output {output!r} has no {{venue}} in it, but there are {len(venues)} venues")
-    settings = environment()
+    settings = environment(venues)
     names = [part.strip() for part in instruments.split(",")] if instruments else None
     chosen = settings.instruments.only(names, venues)
     with ExitStack() as files:

@@ -54,7 +54,7 @@ def command(
     wishes = Wishes(
         venues=",".join(files), instruments=names, port=port, as_json=as_json, summary=summary, counted=True
     )
-    environ = dict(os.environ) | endpoints(server_port, environment())
+    environ = dict(os.environ) | endpoints(server_port, environment(list(files)))
     screen = standard_screen(as_json=as_json, stdout_is_taken=summary == "-")
     run = Run(make_plan(wishes, environ), screen, exec_instant(), Player(tapes, speed), server_port)
     finish(asyncio.run(run.run()), summary, path)
@@ -101,7 +101,7 @@ def _instruments(files: dict[str, Path]) -> list[str]:
     from ingest.decoding import Decoding
     from ingest.venues import VENUES
 
-    known = environment().instruments.by_name
+    known = environment(list(files)).instruments.by_name
     found: dict[str, None] = {}
     for venue, file in files.items():
         decoding = Decoding(VENUES[venue])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 
@@ -19,13 +19,13 @@ RETRY_S = 0.1  # between attempts to reach a server that is starting
 LIBRARY = b"thalweg"
 
 
-def environment() -> Settings:
-    """Give the settings of this process's environment.
+def environment(venues: Sequence[str] | None = None) -> Settings:
+    """Give the settings of this process's environment; `venues` are in force where it names none.
 
     Raises:
         SettingsError: a variable has a value that it does not take.
     """
-    return load_settings(os.environ)
+    return load_settings(os.environ, venues)
 
 
 async def connected(url: str, name: str, wait_s: float = 0.0) -> RedisLink:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from thalweg.settings import Settings, load_settings
+from thalweg.settings import PREFIX, Settings, load_settings
 
 if TYPE_CHECKING:
     from simulator.service import Address
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command(name="simulator")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=9900, show_default=True, help="Port to listen on; 0 takes a free one.")
-@click.option("--venues", help="Comma-separated venues; all that are simulated by default.")
+@click.option("--venues", help="Comma-separated venues; the usual ones by default, `all` is every one.")
 @click.option("--instruments", help="Comma-separated instruments; all of the instruments file by default.")
 @click.option("--rate", default=1500.0, show_default=True, help="Frames a second, all venues together.")
 @click.option("--seed", default=1, show_default=True, help="Of the market model.")
@@ -52,19 +52,15 @@ def command(
     from thalweg.service import run_service
 
     async def main(settings: Settings) -> None:
-        chosen = settings.instruments.only(_names(instruments), _names(venues))
-        options = Options(rate, seed, faults, tuple(_names(venues) or ()), seconds, rest_latency)
+        chosen = settings.instruments
+        options = Options(rate, seed, faults, chosen.all_venues, seconds, rest_latency)
         await simulate(chosen, options, Address(host, port), _say)
 
-    settings = replace(load_settings(os.environ), busy_poll=False)  # nobody needs a fake venue to be in time
+    asked = {PREFIX + name: text for name, text in (("VENUES", venues), ("ONLY", instruments)) if text}
+    settings = replace(load_settings(os.environ | asked), busy_poll=False)  # nobody needs a fake venue to be in time
     sys.exit(run_service("simulator", main, replace(settings, log="json") if json_log else settings))
 
 
 def _say(address: Address) -> None:
     """Print where it listens, as JSON for whoever started it."""
     click.echo(json.dumps(asdict(address)))
-
-
-def _names(text: str | None) -> list[str] | None:
-    """Give the parts of a comma-separated list; `None` where nothing is said."""
-    return [part.strip() for part in text.split(",") if part.strip()] if text else None

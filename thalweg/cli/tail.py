@@ -19,7 +19,7 @@ from thalweg.cursor import Entry, EpochBegan, Item, Lapped, Regressed
 from thalweg.errors import SettingsError
 from thalweg.events import Delta, Event, Open, Snapshot, Status, Trade, flag_names
 from thalweg.fixed import Levels, format_fixed
-from thalweg.instruments import Instruments
+from thalweg.instruments import ALL, Instruments
 from thalweg.streams.source import entries
 
 SHOWN = 3  # levels a side in a line for people
@@ -55,7 +55,7 @@ def command(patterns: tuple[str, ...], trades: bool, raw: bool, whole: bool, cou
       thalweg tail '*:BTC-USDT' 'kraken:*' --trades
       thalweg tail bybit:ETH-USDT --json --count 100
     """
-    settings = environment()
+    settings = environment([ALL])
     streams = matching(settings.instruments, patterns)
     view = View(settings.instruments, trades, raw, as_json)
     with suppress(asyncio.CancelledError):

@@ -21,7 +21,7 @@ from thalweg.errors import SettingsError
 
 @click.command()
 @click.option("--demo", is_flag=True, help="Fake venues on this machine in place of the live ones.")
-@click.option("--venues", metavar="A,B", help="Only these venues.")
+@click.option("--venues", metavar="A,B", help="Only these venues; `all` is every one.")
 @click.option("--instruments", metavar="A,B", help="Only these instruments.")
 @click.option(
     "--workers",
