@@ -145,11 +145,15 @@ class Capability:
 
 @dataclass(frozen=True, slots=True)
 class Keepalive:
-    """`ping` is sent every `every_s`; a socket with no frame at all for `silence_s` is dead."""
+    """`ping` is sent every `every_s`; a socket with no frame at all for `silence_s` is dead.
+
+    `heartbeat_s` is how often the venue says something by itself, whatever its books do.
+    """
 
     silence_s: float
     ping: str | None = None
     every_s: float = 20.0
+    heartbeat_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,7 +204,7 @@ VENUE = Venue(
     rest="https://api.coinbase.com",
     capability=Capability("connection", None, scope="connection"),
     depth=None,
-    keepalive=Keepalive(silence_s=4.8),
+    keepalive=Keepalive(silence_s=4.8, heartbeat_s=1),
     connect=connect,
     subscribe=subscribe,
     resubscribe=resubscribe,

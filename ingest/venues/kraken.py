@@ -203,7 +203,7 @@ VENUE = Venue(
     rest=None,
     capability=Capability("checksum", CHECKED),
     depth=DEPTH,
-    keepalive=Keepalive(silence_s=4.8, ping='{"method":"ping"}', every_s=30),
+    keepalive=Keepalive(silence_s=4.8, ping='{"method":"ping"}', every_s=30, heartbeat_s=1),
     connect=connect,
     subscribe=subscribe,
     resubscribe=resubscribe,

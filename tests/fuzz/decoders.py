@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 from ingest.venue import BookUpdate, Control, Decoded, Ignored, Message, Refused, Scales, TradeUpdate
-from ingest.venues import VENUES, binance, bybit, coinbase, kraken
+from ingest.venues import VENUES
 from tests.fuzz.target import Target, kind_of
 from thalweg.errors import DecodeError
 from thalweg.events import Trade
 from thalweg.fixed import INT64_MAX
-from thalweg.instruments import SYMBOL
+from thalweg.instruments import SYMBOL, load_instruments
 from thalweg.wire import decode_entry, encode_entry
 
 FRAMES = Path(__file__).parents[1] / "frames"
-MODULES: dict[str, ModuleType] = {"binance": binance, "bybit": bybit, "coinbase": coinbase, "kraken": kraken}
+MODULES = {name: import_module(f"ingest.venues.{name}") for name in VENUES}
 UNITS = ((8, 8), (2, 8), (0, 0), (18, 18), (5, 10), (12, 3), (8, 0))
 REASONS = {"empty", "syntax", "negative", "zero", "decimals", "overflow", "unknown_symbol"}
-CASES = ("book", "delta", "trade", "control", "ignored", "vector")
-SYMBOLS = {"BTCUSDT", "BTC/USD", "BTC-USD", "ETHUSDT", "SOL-USD", "MATIC/USD"}
+BODIES = ("listings", "snapshot")  # cases of what comes by REST
+SYMBOLS = {"BTC-USD", "BTC/USD", "MATIC/USD", *(name for one in VENUES for name in load_instruments().listings(one))}
 WORDS_MAX = 200  # characters of a venue's own that may travel on
 
 
@@ -78,7 +78,8 @@ def check(venue: str, message: Message) -> str:
 
 
 def _judge(name: str) -> Callable[[bytes], object]:
-    decode, general = VENUES[name].decode, MODULES[name]._decode
+    decode = VENUES[name].decode
+    general = getattr(MODULES[name], "_decode", decode)  # where there is no fast way, there is one decoder
 
     def judge(frame: bytes) -> object:
         scales = KNOWN[len(frame) % len(KNOWN)]
@@ -93,15 +94,15 @@ def _judge(name: str) -> Callable[[bytes], object]:
 
 
 def _frames(name: str) -> list[bytes]:
-    found = [FRAMES / name / f"{case}.jsonl" for case in CASES]
-    return [line for path in found if path.exists() for line in path.read_bytes().splitlines()]
+    found = sorted((FRAMES / name).glob("*.jsonl"))
+    return [line for path in found if path.stem not in BODIES for line in path.read_bytes().splitlines()]
 
 
 def _bodies() -> list[bytes]:
     return [
         line
         for path in sorted(FRAMES.glob("*/*.jsonl"))
-        if path.stem in ("listings", "snapshot")
+        if path.stem in BODIES
         for line in path.read_bytes().splitlines()
     ]
 
@@ -109,12 +110,14 @@ def _bodies() -> list[bytes]:
 def judge_body(body: bytes) -> object:
     """Answers of the venues' REST interfaces: a whole book, and lists of symbols."""
     found: list[object] = []
-    try:
-        update = binance.decode_snapshot(body, "BTCUSDT", KNOWN[len(body) % len(KNOWN)])
-        found.append(check("binance", plain(update)))
-    except DecodeError as error:
-        found.append(kind_of(error))
     for name, venue in VENUES.items():
+        if venue.rest_snapshot is not None:
+            try:
+                symbol = next(iter(load_instruments().listings(name)))
+                update = venue.rest_snapshot.decode(body, symbol, KNOWN[len(body) % len(KNOWN)])
+                found.append(check(name, plain(update)))
+            except DecodeError as error:
+                found.append(kind_of(error))
         if venue.metadata is not None:
             try:
                 listings = venue.metadata.decode(body)

@@ -18,12 +18,13 @@ from ingest.venues import VENUES
 from tests.fuzz.decoders import FRAMES, MODULES
 from tests.fuzz.target import Target
 from thalweg.events import Event, Open, Snapshot, State
-from thalweg.instruments import Instrument
+from thalweg.instruments import Instrument, load_instruments
 from thalweg.wire import encode_entry
 
 SECOND = 1_000_000_000
 START = 1_764_000_000 * SECOND
-SYMBOLS = {"binance": "BTCUSDT", "bybit": "BTCUSDT", "coinbase": "BTC-USD", "kraken": "BTC/USD"}
+SYMBOLS = {name: next(iter(load_instruments().listings(name))) for name in VENUES}
+SYMBOLS |= {"coinbase": "BTC-USD", "kraken": "BTC/USD"}  # as their frames have it
 NAMES = tuple(MODULES)
 PAUSES_S = (0.1, 0.5, 2.0, 11.0, 31.0, 70.0)
 

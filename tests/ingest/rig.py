@@ -26,7 +26,6 @@ from thalweg.latency import Rings
 from thalweg.settings import Settings
 
 NOWHERE = "redis://127.0.0.1:1/0"  # nothing listens there: budgets are our own
-PATHS = {"binance": "/binance", "bybit": "/bybit", "kraken": "/kraken", "coinbase": "/coinbase"}
 WAIT_S = 10.0
 
 
@@ -36,7 +35,7 @@ class Rig:
     def __init__(self, venue: str, port: int, groups: Sequence[Sequence[str]], redis_url: str = NOWHERE) -> None:
         self.venue, self.port = VENUES[venue], port
         instruments = load_instruments()
-        base = f"127.0.0.1:{port}{PATHS[venue]}"
+        base = f"127.0.0.1:{port}/{venue}"
         endpoints = {(venue, "ws"): f"ws://{base}", (venue, "rest"): f"http://{base}"}
         settings = Settings(instruments=instruments, redis_url=redis_url, endpoints=endpoints)
         self.tally, self.events = Tally(), list[Event]()

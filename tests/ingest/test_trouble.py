@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from tests.ingest.rig import PATHS, Rig, rigged, simulated
+from tests.ingest.rig import Rig, rigged, simulated
 from thalweg.events import Flag, State
+from thalweg.instruments import load_instruments
 
 pytestmark = pytest.mark.anyio
 ONE = ("BTC-USDT",)
@@ -187,7 +188,7 @@ async def test_frames_are_read_while_redis_hangs(running: Running) -> None:
 
 async def test_all_sockets_of_all_venues_cut_at_once_come_back_within_their_budgets() -> None:
     async with simulated(400.0) as port:
-        rigs = [Rig(venue, port, [("BTC-USDT",), ("ETH-USDT",), ("SOL-USDT",)]) for venue in PATHS]
+        rigs = [Rig(venue, port, [("BTC-USDT",), ("ETH-USDT",), ("SOL-USDT",)]) for venue in load_instruments().usual]
         tasks = [asyncio.ensure_future(feed.run()) for rig in rigs for feed in rig.feeds]
         try:
             await asyncio.gather(*(rig.until(rig.live) for rig in rigs))

@@ -10,18 +10,14 @@ from simulator.dialect import Reply
 from simulator.exchange import Exchange
 from simulator.faults import Record, Script
 from simulator.topic import Client, Close, Ping, Raw
+from simulator.venues import DIALECTS
 from simulator.world import World
 from tests.simulator.consumers import Binance, Bybit, Coinbase, Consumer, Kraken, Position
 from thalweg.instruments import load_instruments
 
 START = 1_790_000_000_000_000_000
-PATHS = {
-    "binance": "/binance/stream",
-    "bybit": "/bybit/v5/public/spot",
-    "kraken": "/kraken/v2",
-    "coinbase": "/coinbase",
-}
 CONSUMERS: dict[str, type[Consumer]] = {"binance": Binance, "bybit": Bybit, "kraken": Kraken, "coinbase": Coinbase}
+PATHS = {venue: DIALECTS[venue].paths[0] for venue in CONSUMERS}
 SYMBOLS = {"binance": "BTCUSDT", "bybit": "BTCUSDT", "kraken": "BTC/USDT", "coinbase": "BTC-USDT"}
 
 
@@ -41,7 +37,7 @@ class Bench:
 
     def connect(self, path: str | None = None) -> Client:
         self.clients += 1
-        client = self.exchange.connect(self.clients, path or PATHS[self.venue], self.now)
+        client = self.exchange.connect(self.clients, path or self.exchange.dialect.paths[0], self.now)
         self.heard[client.number] = []
         self._collect()
         return client

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.simulator.bench import CONSUMERS, Bench
+from simulator.venues import DIALECTS
+from tests.simulator.bench import Bench
 
-VENUES = list(CONSUMERS)
 WORDS = st.sampled_from(
     [
         *("SUBSCRIBE", "UNSUBSCRIBE", "SET_PROPERTY", "LIST_SUBSCRIPTIONS", "subscribe", "unsubscribe", "ping"),
@@ -25,7 +25,7 @@ VALUES = st.recursive(
 )
 
 
-@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("venue", DIALECTS)
 @settings(max_examples=60, deadline=None)
 @given(requests=st.lists(st.dictionaries(KEYS, VALUES, max_size=6) | VALUES | st.text(max_size=20), max_size=4))
 def test_odd_requests_are_survived(venue: str, requests: list[Any]) -> None:

@@ -9,8 +9,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,20 +19,16 @@ from hypothesis import strategies as st
 
 from ingest.scanning import Template
 from ingest.venue import Decoded, Scales
-from ingest.venues import VENUES, binance, bybit, coinbase, kraken
+from ingest.venues import VENUES, binance, bybit, kraken
 from tests.ingest.venues.shapes import frames, plain, scales
 from thalweg import scan
 from thalweg.capture import parse_line
 from thalweg.errors import DecodeError
 from thalweg.fixed import INT64_MAX
 
-MODULES: dict[str, ModuleType] = {"binance": binance, "bybit": bybit, "coinbase": coinbase, "kraken": kraken}
-BOOKS = {
-    "binance": frames("binance", "delta")[:1],
-    "bybit": frames("bybit", "book"),
-    "coinbase": frames("coinbase", "book"),
-    "kraken": frames("kraken", "book")[:2] + frames("kraken", "vector"),
-}
+MODULES = {name: import_module(f"ingest.venues.{name}") for name, venue in VENUES.items() if venue.express}
+BOOKS = {name: frames(name, "book") for name in MODULES if name != "binance"}
+BOOKS |= {"binance": frames("binance", "delta")[:1], "kraken": BOOKS["kraken"][:2] + frames("kraken", "vector")}
 BY_VENUE = pytest.mark.parametrize("name", MODULES)
 MANY = settings(max_examples=250, deadline=None)
 NUMBER = re.compile(rb'(?<=[":])[0-9]+(?:\.[0-9]+)?(?=[",}])')
