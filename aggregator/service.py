@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from aggregator.measures import Health, measures
 from aggregator.report import report_of
 from aggregator.shard.service import Shard
-from aggregator.sink import beat, latency_command, release
+from aggregator.sink import latency_command, release
 from aggregator.source import HeadSource
 from thalweg.clock import Clock, SystemClock
 from thalweg.errors import RedisTrouble
@@ -27,7 +27,7 @@ from thalweg.instruments import SHARDS, Instruments, shard_of
 from thalweg.kernels import warm
 from thalweg.keys import OUT
 from thalweg.latency import Rings
-from thalweg.lease import BEAT_S, Role, Steward, view_of
+from thalweg.lease import BEAT_S, Role, Steward, beats, view_of
 from thalweg.loop.service import watch
 from thalweg.probe.measure import Distribution, Measure, about
 from thalweg.probe.service import probe
@@ -86,7 +86,7 @@ class Aggregator:
         }
         self._clock = clock
         self._link = RedisLink(settings.redis_url, "thalweg-aggregator-steward")
-        self._steward = Steward(self.me, OUT, [*self.shards])
+        self._steward = Steward(self.me, OUT)
         self._stopping = asyncio.Event()
         self._health, self._started_ns = Health(), clock.monotonic_ns()
         self._connected = False
@@ -166,14 +166,15 @@ class Aggregator:
             await self._link.connect()
             self._connected = True
         sent_at = self._clock.monotonic_ns()
-        command = beat([*self.shards], self.me, leaving=self._stopping.is_set())
-        replies = await self._link.run([command, *self._summary(sent_at)])
-        reply = checked(replies[0])
-        view = view_of(reply)
+        commands = beats(OUT, self.shards, self.me, leaving=self._stopping.is_set())
+        replies = await self._link.run([*commands, *self._summary(sent_at)])
+        shown = {number: checked(reply) for number, reply in zip(self.shards, replies, strict=False)}
+        view = view_of(shown)
         duties = self._steward.look(view, sent_at, lambda number: self.shards[number].warm)
         left_ms = [BEAT_S * 1000]
-        for (number, shard), owner, left in zip(self.shards.items(), view.owners, reply[2], strict=True):
-            shard.assign(duties[number], owner, sent_at)
+        for number, owner in view.owners.items():
+            self.shards[number].assign(duties[number], owner, sent_at)
+            left = shown[number][2][0]
             if left > 0 and owner != self.me:
                 left_ms.append(left + SPARE_MS)
         self._lapse_s = min(left_ms) / 1000

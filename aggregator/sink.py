@@ -125,13 +125,6 @@ def relieve(ends: Mapping[str, End]) -> list[bytes]:
     return commands
 
 
-def beat(shards: Sequence[int], me: str, *, leaving: bool) -> bytes:
-    """Give the command that keeps our place among the aggregators, or leaves it, and renews the leases we hold."""
-    leases = [keys.lease(keys.OUT, shard) for shard in shards]
-    count = 1 + len(leases)
-    return pack("FCALL", "thalweg_beat", count, keys.workers(keys.OUT), *leases, me, _ttl_ms(), int(leaving))
-
-
 def release(shard: int, me: str) -> bytes:
     """Give the command that frees a shard's lease if it is ours."""
     return pack("FCALL", "thalweg_release", 1, keys.lease(keys.OUT, shard), me)

@@ -32,11 +32,10 @@ from thalweg.errors import RedisTrouble, SettingsError
 from thalweg.events import State
 from thalweg.instruments import Instrument, shard_of
 from thalweg.latency import Rings
-from thalweg.lease import BEAT_S, TTL_S, Steward, view_of
+from thalweg.lease import BEAT_S, Steward, beats, view_of
 from thalweg.loop.service import watch
 from thalweg.probe.measure import Distribution, Measure, about
 from thalweg.probe.service import probe
-from thalweg.resp import pack
 from thalweg.service import write_report
 from thalweg.settings import Settings
 from thalweg.transport import RedisLink, checked
@@ -86,7 +85,7 @@ class Worker:
         self._settings, self._venue, self._clock = settings, venue, clock
         self._tally, self.rings, self._notices = Tally(), Rings(*HOPS), Notices()
         self._outside, self._parts = Outside(settings, venue, clock), _parts(settings, venue)
-        self._steward = Steward(self.me, venue.name, list(self._parts))
+        self._steward = Steward(self.me, venue.name)
         self._link = RedisLink(settings.redis_url, f"thalweg-ingest-{venue.name}")
         self._sequenced = venue.capability.detector == "sequence"
         self._connected = self._leaving = self._failed = False
@@ -163,23 +162,21 @@ class Worker:
             await self._beat_once()
 
     async def _beat_once(self) -> None:
-        venue, leaving = self._venue.name, int(self._leaving)
-        names = [keys.workers(venue), *(keys.lease(venue, number) for number in self.shards)]
-        beat = pack("FCALL", "thalweg_beat", len(names), *names, self.me, int(TTL_S * 1000), leaving)
-        sent_at = self._clock.monotonic_ns()
+        venue, sent_at = self._venue.name, self._clock.monotonic_ns()
         try:
             if not self._connected:
                 await self._link.connect()
             self._connected = True
-            view = view_of(checked((await self._link.run([beat], BEAT_TIMEOUT_S))[0]))
+            replies = await self._link.run(beats(venue, self.shards, self.me, leaving=self._leaving), BEAT_TIMEOUT_S)
+            view = view_of({number: checked(reply) for number, reply in zip(self.shards, replies, strict=True)})
         except RedisTrouble as trouble:
             self._connected = False
             if self._notices.fresh(str(trouble), sent_at):
                 LOG.warning("%s: worker %s has no sign of the others: %s", venue, self.me, trouble)
             return
         duties = self._steward.look(view, sent_at, lambda number: self.shards[number].warm)
-        for (number, shard), owner in zip(self.shards.items(), view.owners, strict=True):
-            shard.assign(duties[number], sent_at, mine=owner == self.me)
+        for number, owner in view.owners.items():
+            self.shards[number].assign(duties[number], sent_at, mine=owner == self.me)
 
     async def _leave(self) -> None:
         """Let others take over what this worker owns, for as long as there are any; then stop all books and report."""

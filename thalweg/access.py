@@ -58,7 +58,7 @@ _MARKET = (_STREAMS, _OUTS, *_CHECKPOINTS, _STATUSES, _SUMMARIES)
 
 def _group(name: str) -> tuple[str, ...]:
     """Give the patterns of what the workers of a group share."""
-    return keys.lease(name, ANY), keys.epoch(name, ANY), keys.workers(name)
+    return keys.lease(name, ANY), keys.epoch(name, ANY), keys.workers(name, ANY)
 
 
 def users(venues: Iterable[str]) -> tuple[User, ...]:

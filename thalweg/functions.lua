@@ -22,7 +22,7 @@ local function above(key, floor)
   return epoch
 end
 
--- beat(KEYS: workers, lease, ...; ARGV: owner, ttl in ms, leaving 0 or 1)
+-- beat(KEYS: workers, leases of a shard; ARGV: owner, ttl in ms, leaving 0 or 1)
 --   -> live workers, the owner of each lease ('' for none), what is left of each lease in ms (-2 for none).
 -- Notes that a worker lives, or that it leaves; forgets those that were silent for a ttl; renews the leases it holds.
 -- A score ahead of the clock is from before the clock was set back: whoever lives beats again.

@@ -1,20 +1,21 @@
 """Every name in Redis, spelt here alone.
 
-Braces are Cluster hash tags: all that one instrument needs is in one slot, and so are all leases of one group. A group
-is a venue's ingest workers, named by the venue, or the aggregators, named `out`.
+Braces are Cluster hash tags: all that one instrument needs is in one slot. A shard is a quarter of the slots, and its
+number is a tag in that quarter, so that one server of a Cluster can have all that a shard needs. A group is a venue's
+ingest workers, named by the venue, or the aggregators, named `out`.
 
 | name | type | what |
 |---|---|---|
 | `st:{BTC-USDT}:binance` | stream | one instrument at one venue, in the venue's order |
-| `bell:binance:3` | channel | which streams of a shard grew, and to which ID |
+| `bell:{3}:binance` | channel | which streams of a shard grew, and to which ID |
 | `out:{BTC-USDT}` | stream | every publication of the instrument |
 | `book:{BTC-USDT}` | channel | the same bytes, pushed |
 | `ckpt:{BTC-USDT}` | string | where the aggregator stands, JSON |
 | `status:{BTC-USDT}:binance` | hash | the book's state and how to join its stream |
 | `ckpt:{BTC-USDT}:prev` | string | the checkpoint before that one |
-| `lease:{binance}:3` | string | who owns a shard, expires |
-| `epoch:{binance}:3` | string | the last epoch handed out for a shard |
-| `workers:{binance}` | sorted set | live workers of a group, by the server's milliseconds of their last beat |
+| `lease:{3}:binance` | string | who owns a shard, expires |
+| `epoch:{3}:binance` | string | the last epoch handed out for a shard |
+| `workers:{3}:binance` | sorted set | live workers of a group, by the server's milliseconds of their last beat there |
 | `budget:{binance}:ADDRESS` | hash | requests that one address may still make of a venue |
 | `lat:SERVICE` | string | a service's latency summary, JSON, expires |
 | `hb` | channel | heartbeat of the aggregator with head sequences, JSON |
@@ -24,6 +25,9 @@ A `*` in a part's place gives the pattern of all such names, for `thalweg/access
 
 from __future__ import annotations
 
+from binascii import crc_hqx
+
+SLOTS = 16384
 HEARTBEAT = "hb"
 OUT = "out"
 """The group of the aggregators."""
@@ -36,7 +40,7 @@ def stream(instrument: str, venue: str) -> str:
 
 def bell(venue: str, shard: int | str) -> str:
     """Give the doorbell channel of a shard."""
-    return f"bell:{venue}:{shard}"
+    return f"bell:{{{shard}}}:{venue}"
 
 
 def out(instrument: str) -> str:
@@ -66,17 +70,17 @@ def previous_checkpoint(instrument: str) -> str:
 
 def lease(group: str, shard: int | str) -> str:
     """Give the string that names the owner of a shard."""
-    return f"lease:{{{group}}}:{shard}"
+    return f"lease:{{{shard}}}:{group}"
 
 
 def epoch(group: str, shard: int | str) -> str:
     """Give the epoch counter of a shard."""
-    return f"epoch:{{{group}}}:{shard}"
+    return f"epoch:{{{shard}}}:{group}"
 
 
-def workers(group: str) -> str:
-    """Give the sorted set of a group's live workers."""
-    return f"workers:{{{group}}}"
+def workers(group: str, shard: int | str) -> str:
+    """Give the sorted set of a group's live workers, as the server that has the shard knows them."""
+    return f"workers:{{{shard}}}:{group}"
 
 
 def budget(venue: str, address: str) -> str:
@@ -87,6 +91,15 @@ def budget(venue: str, address: str) -> str:
 def latency(service: str) -> str:
     """Give the latency summary of a service (`ingest:binance`, `aggregator`, `gateway`)."""
     return f"lat:{service}"
+
+
+def slot(name: bytes) -> int:
+    """Give the Cluster slot of a key or sharded channel: that of its tag, the text in its first braces, if it has one.
+
+    Source: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/ (read 2026-11-26).
+    """
+    tag = name.partition(b"{")[2].partition(b"}")
+    return crc_hqx(tag[0] if tag[0] and tag[1] else name, 0) % SLOTS
 
 
 def parse_stream(key: str) -> tuple[str, str]:

@@ -18,11 +18,14 @@ server checks with every append. So a shard is moved by taking it; its old owner
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from hashlib import blake2b
 from typing import Any
+
+from thalweg import keys
+from thalweg.resp import pack
 
 BEAT_S = 0.4  # so a worker that leaves is noticed within half a second
 TTL_S = 3.0  # a worker that is silent for so long is taken for dead
@@ -35,16 +38,23 @@ COLD_NS = int(3 * BEAT_S * _SECOND)  # and for one that is warm: a worker that w
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What one beat showed: the live workers, and the owner of each shard's lease (`None` if it is free)."""
+    """What one beat showed: the live workers, and by shard the owner of its lease (`None` if it is free)."""
 
     members: frozenset[str]
-    owners: tuple[str | None, ...]
+    owners: Mapping[int, str | None]
 
 
-def view_of(reply: Sequence[Any]) -> View:
-    """Read the server's answer to a beat."""
-    members, owners = reply[0], reply[1]
-    return View(frozenset(one.decode() for one in members), tuple(one.decode() or None for one in owners))
+def beats(group: str, shards: Iterable[int], me: str, *, leaving: bool) -> list[bytes]:
+    """Give the commands, one a shard, that keep our place in a group, or leave it, and renew the leases we hold."""
+    told = me, int(TTL_S * 1000), int(leaving)
+    names = [(keys.workers(group, shard), keys.lease(group, shard)) for shard in shards]
+    return [pack("FCALL", "thalweg_beat", 2, *both, *told) for both in names]
+
+
+def view_of(replies: Mapping[int, Sequence[Any]]) -> View:
+    """Read the answers to a beat by shard; those of a shard whose server does not answer are not there."""
+    members = frozenset(one.decode() for reply in replies.values() for one in reply[0])
+    return View(members, {shard: reply[1][0].decode() or None for shard, reply in replies.items()})
 
 
 class Role(Enum):
@@ -78,11 +88,10 @@ def rank(group: str, shard: int, members: frozenset[str]) -> list[str]:
 class Steward:
     """One worker's view of its group over time; instants are monotonic nanoseconds."""
 
-    def __init__(self, me: str, group: str, shards: Sequence[int]) -> None:
-        """Know nothing yet; `shards` are the numbers of the leases, in the order that views have them."""
+    def __init__(self, me: str, group: str) -> None:
+        """Know nothing yet."""
         self.me = me
         self._group = group
-        self._shards = tuple(shards)
         self._members: frozenset[str] = frozenset()
         self._same_since = 0
         self._free_since: dict[int, int] = {}
@@ -98,7 +107,7 @@ class Steward:
         return not self._members - {self.me}
 
     def look(self, view: View, sent_at: int, warm: Callable[[int], bool]) -> dict[int, Duty]:
-        """Give this worker's duty in every shard after a beat.
+        """Give this worker's duty after a beat, in every shard that it showed.
 
         Args:
             view: what the beat showed.
@@ -109,7 +118,7 @@ class Steward:
             self._members, self._same_since = view.members, sent_at
         self._seen_at = sent_at
         duties, moved = dict[int, Duty](), False
-        for shard, owner in zip(self._shards, view.owners, strict=True):
+        for shard, owner in view.owners.items():
             duty = self._duty(shard, owner, sent_at, warm)
             moving = duty.role is Role.OWNER and duty.expected in view.members
             if moving and moved:  # one a beat, so that a worker that joins does not start all at once

@@ -47,7 +47,7 @@ async def test_a_stopped_owner_is_replaced_and_replaces_its_heir_when_that_is_ki
     rng = random.Random(6)
     for feed in feeds:
         feed.open()
-    await eventually(lambda: client.zcard(keys.workers(keys.OUT)) == 2)
+    await eventually(lambda: client.zcard(keys.workers(keys.OUT, shard_of(NAME))) == 2)
     await settled(watcher, feeds)
     stopped = owner(client)
     os.kill(stopped, signal.SIGSTOP)
@@ -57,7 +57,7 @@ async def test_a_stopped_owner_is_replaced_and_replaces_its_heir_when_that_is_ki
     heir = owner(client)
     await settled(watcher, feeds)
     os.kill(stopped, signal.SIGCONT)
-    await eventually(lambda: client.zcard(keys.workers(keys.OUT)) == 2)
+    await eventually(lambda: client.zcard(keys.workers(keys.OUT, shard_of(NAME))) == 2)
     await settled(watcher, feeds)
     os.kill(heir, signal.SIGKILL)
     for feed in feeds:

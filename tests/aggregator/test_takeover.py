@@ -161,7 +161,7 @@ async def test_a_stop_hands_over_at_once(
     await settled(watcher, feeds)
     monkeypatch.setattr(sink, "TTL_S", 60.0)  # nobody waits for a lease to end
     second, _ = join()
-    await eventually(lambda: client.zcard(keys.workers(keys.OUT)) == 2)
+    await eventually(lambda: client.zcard(keys.workers(keys.OUT, SHARD)) == 2)
     await stop(first)
     await eventually(lambda: owner(client) == second.me)
     await settled(watcher, feeds)

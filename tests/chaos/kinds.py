@@ -88,7 +88,9 @@ class Strike:
         warm_at = monotonic() + WARM_S
         until = monotonic() + MANNED_S
         while monotonic() < min(warm_at, until):
-            members: Any = self.system.server.admin.zrange(keys.workers(group), 0, -1)
+            members: Any = self.system.server.admin.zrange(
+                keys.workers(group, shard_of(self.system.shape.names[0])), 0, -1
+            )
             living = {member.split(b"-")[0] for member in members}
             if any(f"{one.pid}".encode() not in living for one in processes):
                 warm_at = monotonic() + WARM_S

@@ -113,7 +113,7 @@ def judge_bell(data: bytes) -> object:
     """Rings move the tops of known streams forward alone; anything else is `WireError` or passed over."""
     bells = Bells(INSTRUMENTS)
     before = dict(bells.tops)
-    channel = bells.channels[data[0] % len(bells.channels)] if data else b"bell:nobody:0"
+    channel = bells.channels[data[0] % len(bells.channels)] if data else b"bell:{0}:nobody"
     try:
         bells.ring(channel, data[1:], 5)
     except WireError as error:

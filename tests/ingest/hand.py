@@ -22,7 +22,7 @@ from thalweg.settings import Settings
 from thalweg.wire import decode_entry, parse_id
 
 KEY = "st:{BTC-USDT}:toy"
-LEASE = "lease:{toy}:0"
+LEASE = "lease:{0}:toy"
 
 
 async def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:

@@ -34,7 +34,7 @@ def appends(commands: list[bytes]) -> list[tuple[str, str]]:
 
 def numbering(retention_s: float = 10, cap: int = 1000) -> Numbering:
     """Give two streams of one shard in epoch 5."""
-    return Numbering("bell:toy:0", 5, [opened("A-B"), opened("C-D")], retention_s, cap)
+    return Numbering("bell:{0}:toy", 5, [opened("A-B"), opened("C-D")], retention_s, cap)
 
 
 def test_each_stream_counts_for_itself_from_its_open() -> None:
@@ -53,7 +53,7 @@ def test_a_batch_ends_with_one_bell_that_names_what_grew() -> None:
     one = numbering()
     one.opens(1)
     batch = one.pack([trade("A-B"), trade("C-D"), trade("A-B")], 1)
-    assert b"bell:toy:0\r\n$15\r\nA-B 5-3\nC-D 5-2" in batch.commands[-1]
+    assert b"bell:{0}:toy\r\n$15\r\nA-B 5-3\nC-D 5-2" in batch.commands[-1]
     assert batch.placed[-1] is None
     assert len(batch.commands) == len(batch.placed)
 

@@ -45,7 +45,7 @@ async def test_events_arrive_as_they_were_put(redis_url: str, server: Any) -> No
 
 async def test_a_bell_rings_also_when_nothing_grew(redis_url: str, server: Any) -> None:
     with server.pubsub(ignore_subscribe_messages=True) as bells:
-        bells.subscribe("bell:toy:0")
+        bells.subscribe("bell:{0}:toy")
         async with hand(redis_url, Desk()) as one:
             await one.own()
             rings = list[bytes]()
@@ -244,7 +244,7 @@ async def test_many_events_behind_a_slow_batch_are_one_flagged_snapshot(
 
 async def test_an_epoch_is_above_the_last_one_though_the_server_forgot_it(redis_url: str, server: Any) -> None:
     async with hand(redis_url, Desk()) as one:
-        server.set("epoch:{toy}:0", 88888888888888)
+        server.set("epoch:{0}:toy", 88888888888888)
         await one.own()
         epoch = one.sink.epoch
         server.flushall()

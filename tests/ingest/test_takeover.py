@@ -120,7 +120,7 @@ async def test_after_an_epoch_with_nothing_but_its_open_the_book_is_given_whole(
         fields = {"kind": "open", "v": 1, "venue": "toy", "instrument": "BTC-USDT", "detector": "sequence"}
         fields |= {"price_decimals": 8, "size_decimals": 8, "ts_recv": 1, "ts_append": 1}
         server.xadd("st:{BTC-USDT}:toy", fields, id=f"{epoch}-1")
-        server.set("epoch:{toy}:0", epoch)
+        server.set("epoch:{0}:toy", epoch)
         await new.own("one")
         await new.sink.drain(5)
         found = since_last_open(entries(server))

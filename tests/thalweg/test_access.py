@@ -39,31 +39,31 @@ ASKED: list[tuple[str, set[str]]] = [
     (f"SET {CHECKPOINT} x", {"aggregator"}),
     (f"SET {BEFORE} x", {"aggregator"}),
     (f"GET {CHECKPOINT}", {"aggregator"} | READERS),
-    ("SET lease:{binance}:0 me PX 3000", {"ingest"}),
-    ("SET epoch:{kraken}:3 1", {"ingest"}),
-    ("ZADD workers:{binance} 1 me", {"ingest"}),
+    ("SET lease:{0}:binance me PX 3000", {"ingest"}),
+    ("SET epoch:{3}:kraken 1", {"ingest"}),
+    ("ZADD workers:{0}:binance 1 me", {"ingest"}),
     ("HSET budget:{binance}:local left 1", {"ingest"}),
-    ("SET lease:{elsewhere}:0 me", set()),
-    ("PTTL lease:{binance}:0", {"ingest", "aggregator", "operator"}),
-    ("SET lease:{out}:0 me PX 3000", {"aggregator"}),
-    ("SET epoch:{out}:3 1", {"aggregator"}),
-    ("ZADD workers:{out} 1 me", {"aggregator"}),
-    ("GET epoch:{binance}:0", {"ingest", "operator"}),
-    ("GET epoch:{out}:0", {"aggregator", "operator"}),
+    ("SET lease:{0}:elsewhere me", set()),
+    ("PTTL lease:{0}:binance", {"ingest", "aggregator", "operator"}),
+    ("SET lease:{0}:out me PX 3000", {"aggregator"}),
+    ("SET epoch:{3}:out 1", {"aggregator"}),
+    ("ZADD workers:{0}:out 1 me", {"aggregator"}),
+    ("GET epoch:{0}:binance", {"ingest", "operator"}),
+    ("GET epoch:{0}:out", {"aggregator", "operator"}),
     ("SET lat:ingest:binance {} EX 10", {"ingest"}),
     ("SET lat:aggregator {} EX 10", {"aggregator"}),
     ("SET lat:gateway {} EX 10", {"gateway"}),
     ("MGET lat:gateway lat:ingest:binance", {"gateway"} | READERS),
-    ("PUBLISH bell:binance:0 x", WRITERS),
+    ("PUBLISH bell:{0}:binance x", WRITERS),
     ("PUBLISH book:{BTC-USDT} x", {"aggregator"}),
     ("PUBLISH hb x", {"aggregator"}),
     ("PUBLISH other x", set()),
-    ("SUBSCRIBE bell:binance:0", {"aggregator"} | READERS),
+    ("SUBSCRIBE bell:{0}:binance", {"aggregator"} | READERS),
     ("SUBSCRIBE book:{BTC-USDT} hb", {"aggregator", "gateway"} | READERS),
     ("SUBSCRIBE other", set()),
     ("PSUBSCRIBE book:*", set()),
-    ("FCALL thalweg_beat 1 workers:{binance} me 3000 0", {"ingest"}),
-    ("FCALL thalweg_beat 1 workers:{out} me 3000 0", {"aggregator"}),
+    ("FCALL thalweg_beat 1 workers:{0}:binance me 3000 0", {"ingest"}),
+    ("FCALL thalweg_beat 1 workers:{0}:out me 3000 0", {"aggregator"}),
     ("FUNCTION LOAD x", {"loader"}),
     ("FUNCTION LIST", {"loader", "operator"}),
     ("INFO server", {"loader", "operator"}),
@@ -145,9 +145,9 @@ def test_the_default_user_is_off_and_a_password_is_needed(server: Server) -> Non
 
 def test_a_function_runs_with_the_rights_of_its_caller(server: Server) -> None:
     with _as(server, "ingest") as ingest:
-        assert ingest.fcall("thalweg_beat", 1, "workers:{binance}", "me", "3000", "0")
+        assert ingest.fcall("thalweg_beat", 1, "workers:{0}:binance", "me", "3000", "0")
         with pytest.raises(redis.exceptions.NoPermissionError):
-            ingest.fcall("thalweg_beat", 1, "workers:{out}", "me", "3000", "0")
+            ingest.fcall("thalweg_beat", 1, "workers:{0}:out", "me", "3000", "0")
         with pytest.raises(redis.ResponseError, match=r"(?i)can't|permission|acl"):
             ingest.fcall("thalweg_publish", 1, ST, "book:{BTC-USDT}", "9-1", "record")
 

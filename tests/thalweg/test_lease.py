@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thalweg.lease import COLD_NS, PATIENCE_NS, STABLE_NS, TRUST_S, Duty, Role, Steward, View, rank, view_of
+from thalweg.lease import COLD_NS, PATIENCE_NS, STABLE_NS, TRUST_S, Duty, Role, Steward, View, beats, rank, view_of
+from thalweg.resp import pack_words
 
 SHARDS = range(4)
 NAMES = st.frozensets(st.text("abcdef0123456789", min_size=4, max_size=4), min_size=1, max_size=8)
@@ -30,18 +29,18 @@ def trio() -> tuple[str, str, str]:
 
 
 def look(steward: Steward, owner: str | None, members: set[str], now: int, *, is_warm: bool = True) -> Duty:
-    return steward.look(View(frozenset(members), (owner,)), now, warm if is_warm else cold)[0]
+    return steward.look(View(frozenset(members), {0: owner}), now, warm if is_warm else cold)[0]
 
 
 def one(me: str) -> Steward:
-    return Steward(me, "g", [0])
+    return Steward(me, "g")
 
 
 @given(NAMES)
 def test_everybody_agrees_who_takes_what_is_free(names: frozenset[str]) -> None:
-    view = View(names, (None,) * 4)
+    view = View(names, dict.fromkeys(SHARDS))
     takers = [
-        (shard, me) for me in names for shard, duty in Steward(me, "g", SHARDS).look(view, 0, warm).items()
+        (shard, me) for me in names for shard, duty in Steward(me, "g").look(view, 0, warm).items()
         if duty.role is Role.OWNER
     ]  # fmt: skip
     assert sorted(shard for shard, _ in takers) == [0, 1, 2, 3]
@@ -133,7 +132,7 @@ def test_a_live_shard_does_not_move_while_workers_come_and_go() -> None:
 
 def test_only_one_live_shard_moves_a_beat() -> None:
     mine = [shard for shard in range(100) if rank("g", shard, frozenset({"a", "b"}))[0] == "a"][:3]
-    steward, view = Steward("a", "g", mine), View(frozenset({"a", "b"}), ("b",) * 3)
+    steward, view = Steward("a", "g"), View(frozenset({"a", "b"}), dict.fromkeys(mine, "b"))
     steward.look(view, 0, warm)
 
     duties = steward.look(view, STABLE_NS, warm)
@@ -157,19 +156,31 @@ def test_a_worker_knows_whether_it_is_alone(members: set[str], alone: bool) -> N
 
 
 def test_a_beat_is_read_as_the_server_answers_it() -> None:
-    assert view_of([[b"a", b"b"], [b"a", b""], [2900, -2]]) == View(frozenset({"a", "b"}), ("a", None))
+    replies = {0: [[b"a", b"b"], [b"a"], [2900]], 3: [[b"b", b"c"], [b""], [-2]]}
+    assert view_of(replies) == View(frozenset({"a", "b", "c"}), {0: "a", 3: None})
+
+
+def test_of_a_shard_whose_server_does_not_answer_nothing_is_said() -> None:
+    steward = one("a")
+    assert steward.look(View(frozenset({"a"}), {}), 0, warm) == {}
+    assert look(steward, None, {"a"}, 1) == Duty(Role.OWNER)
+
+
+def test_beats_have_one_command_a_shard_with_keys_of_its_own_slot() -> None:
+    asked = beats("binance", [0, 3], "me", leaving=True)
+    words = [b"FCALL", b"thalweg_beat", b"2", b"workers:{3}:binance", b"lease:{3}:binance", b"me", b"3000", b"1"]
+    assert (len(asked), asked[1]) == (2, pack_words(words))
 
 
 @given(st.lists(st.sampled_from("abcd"), min_size=2, max_size=6), st.integers(0, 2**32))
 def test_the_group_settles_with_every_shard_at_its_best_rank(crowd: list[str], seed: int) -> None:
     members = frozenset(crowd)
-    stewards = {me: Steward(me, "g", SHARDS) for me in members}
-    owners: list[str | None] = [None] * 4
+    stewards = {me: Steward(me, "g") for me in members}
+    owners: dict[int, str | None] = dict.fromkeys(SHARDS)
     for turn in range(40):
         for me, steward in stewards.items():
-            before = tuple(owners)
+            before = dict(owners)
             for shard, duty in steward.look(View(members, before), turn * PATIENCE_NS, warm).items():
                 if duty.role is Role.OWNER and (owners[shard] or "") in (duty.expected, me):
                     owners[shard] = me
-    assert owners == [rank("g", shard, members)[0] for shard in SHARDS]
-    assert all(one is not None for one, _ in pairwise(owners))
+    assert owners == {shard: rank("g", shard, members)[0] for shard in SHARDS}

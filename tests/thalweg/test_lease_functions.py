@@ -17,7 +17,7 @@ from thalweg import keys
 TTL = 3000
 VENUE = "binance"
 LEASE, EPOCH, WORKERS, BUDGET = (
-    keys.lease(VENUE, 0), keys.epoch(VENUE, 0), keys.workers(VENUE), keys.budget(VENUE, "local")
+    keys.lease(VENUE, 0), keys.epoch(VENUE, 0), keys.workers(VENUE, 0), keys.budget(VENUE, "local")
 )  # fmt: skip
 HELD = pytest.raises(redis.ResponseError, match="HELD")
 

@@ -170,7 +170,7 @@ async def test_a_wait_ends_in_its_own_time_whatever_the_ones_before_it_had(
         began = loop.time()
         with pytest.raises(RedisTrouble, match="no answer in time"):
             await link.run([pack("PING")], timeout_s=0.1)
-        assert 0.1 <= loop.time() - began < 30
+        assert 0.09 <= loop.time() - began < 30  # uvloop counts whole milliseconds
         os.kill(server.pid, signal.SIGCONT)
 
         await link.connect()

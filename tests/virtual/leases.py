@@ -24,7 +24,7 @@ WORKERS = st.integers(0, 3)
 NUMBERS = st.sampled_from(SHARDS)
 LEASES = [keys.lease(GROUP, shard).encode() for shard in SHARDS]
 EPOCHS = [keys.epoch(GROUP, shard).encode() for shard in SHARDS]
-MEMBERS = keys.workers(GROUP).encode()
+MEMBERS = [keys.workers(GROUP, shard).encode() for shard in SHARDS]
 STREAMS = [keys.stream(f"BTC-{shard}", GROUP).encode() for shard in SHARDS]
 
 
@@ -57,11 +57,12 @@ class Lockstep(Model):
         self.server.call([b"GET", b"nothing"])  # lets the model expire what is due
         gone = [lease for lease in LEASES if lease not in self.server.keys]
         self._client.delete(b"nothing", *gone)
-        members = self.server.keys.get(MEMBERS, {})
-        stale: Any = self._client.zrange(MEMBERS, 0, -1)
-        for one in stale:
-            if members.get(one, 0) <= self.now - TTL_MS:
-                self._client.zrem(MEMBERS, one)
+        for group in MEMBERS:
+            members = self.server.keys.get(group, {})
+            stale: Any = self._client.zrange(group, 0, -1)
+            for one in stale:
+                if members.get(one, 0) <= self.now - TTL_MS:
+                    self._client.zrem(group, one)
 
     def _both(self, words: Sequence[bytes]) -> Any:
         real = _outcome(lambda: self._client.execute_command(*words))  # type: ignore[no-untyped-call]
@@ -112,7 +113,7 @@ class Leases(RuleBasedStateMachine):
     def _new(self) -> Worker:
         self.born += 1
         name = f"w{self.born}"
-        return Worker(name, Steward(name, GROUP, SHARDS))
+        return Worker(name, Steward(name, GROUP))
 
     @property
     def _now_ns(self) -> int:
@@ -123,9 +124,12 @@ class Leases(RuleBasedStateMachine):
         self._beat(self.workers[who])
 
     def _beat(self, worker: Worker, leaving: bytes = b"0") -> None:
-        call = [b"FCALL", b"thalweg_beat", b"%d" % (1 + len(SHARDS)), MEMBERS, *LEASES]
-        reply = self.world.call([*call, worker.name.encode(), b"%d" % TTL_MS, leaving])
-        for shard, duty in worker.steward.look(view_of(reply), self._now_ns, lambda shard: True).items():
+        told = worker.name.encode(), b"%d" % TTL_MS, leaving
+        replies = {
+            shard: self.world.call([b"FCALL", b"thalweg_beat", b"2", MEMBERS[shard], LEASES[shard], *told])
+            for shard in SHARDS
+        }
+        for shard, duty in worker.steward.look(view_of(replies), self._now_ns, lambda shard: True).items():
             if duty.role is Role.OWNER and shard not in worker.writes:
                 self._take(worker, shard, duty.expected)
 
