@@ -11,7 +11,7 @@ from ingest.tally import Tally
 from ingest.telling import LIVE
 from ingest.track import Track
 from ingest.venue import Control, Refused, Sign, Venue
-from thalweg.events import Event, State
+from thalweg.events import Event, Flag, State
 from thalweg.instruments import Instrument
 
 
@@ -83,6 +83,8 @@ class Books:
             return None
         venue = self._venue
         track = Track(venue.name, instrument, symbol, venue.rule(), venue.depth, self._emit, self._tally)
+        if not venue.capability.verifies:
+            track.flags |= Flag.UNVERIFIED
         if self._lane is not None:
             self._lane.add(track)
         self._scales[symbol] = instrument.price_decimals, instrument.size_decimals

@@ -55,6 +55,23 @@ def digits_of(number: object) -> object:
     return str(number) if type(number) is int else number
 
 
+def as_integer(found: object) -> int:
+    """Give what must be an integer, not negative and within `int64`; `true` is none.
+
+    Raises:
+        DecodeError: it is not.
+    """
+    if type(found) is not int or not 0 <= found <= INT64_MAX:
+        raise DecodeError("not an integer")
+    return found
+
+
+def split_sign(number: object) -> tuple[object, bool]:
+    """Give the digits of a bare number without its sign, and whether it had one; as `digits_of`."""
+    digits = digits_of(number)
+    return (digits[1:], True) if isinstance(digits, str) and digits.startswith("-") else (digits, False)
+
+
 def as_object(found: object) -> Object:
     """Give what must be a JSON object.
 

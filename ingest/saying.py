@@ -29,9 +29,9 @@ class Saying:
         frames, self._unsaid, self._welcome = self._unsaid, [], True
         return self._count(frames, ts_recv)
 
-    def again(self, symbol: str, ts_recv: int) -> list[str] | None:
-        """Give the frames that bring a fresh book; `None` if the connection may not send so many any more."""
-        frames, most = self._venue.resubscribe(symbol), self._venue.most_requests
+    def again(self, frames: list[str], ts_recv: int) -> list[str] | None:
+        """Give frames that bring a fresh book; `None` if the connection may not send so many any more."""
+        most = self._venue.most_requests
         return None if most is not None and self._said + len(frames) > most else self._count(frames, ts_recv)
 
     def ping(self, text: str, ts_recv: int) -> list[str]:

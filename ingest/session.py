@@ -55,7 +55,7 @@ class Session:
         self._row = rows.connection_row()
         self._liveness = Liveness(venue.keepalive, venue.max_age_s, self._row)
         self._rota = Rota(snapshot_ns)
-        self._effects, self._saying, self._decode = Effects(), Saying(venue), venue.decode
+        self._effects, self._saying, self._reader = Effects(), Saying(venue), venue.new_reader()
         self._lane = Lane(venue, venue.express, self._row, tally, self._unusual) if venue.express else None
         self._express = self._lane.take if self._lane else None
         self._books = Books(venue, listings, self._emit, tally, uniform, self._lane)
@@ -84,7 +84,7 @@ class Session:
     def connected(self, ts_recv: int, now: int) -> Effects:
         """A new connection: nothing of the old one holds; subscribe to all."""
         self._open = True
-        self._decode = self._venue.reader() if self._venue.reader else self._venue.decode
+        self._reader = self._venue.new_reader()
         self._count.reset()
         self._liveness.opened(now)
         wanted = [asking for asking in self._books if not asking.resting(now)]
@@ -119,7 +119,7 @@ class Session:
         try:
             if len(data) > self._venue.max_frame:
                 raise DecodeError(f"{len(data)} bytes")
-            decoded = self._decode(data, self._books.scales)
+            decoded = self._reader.decode(data, self._books.scales)
         except DecodeError:
             tally.bad_frames += 1
             if liveness.too_bad(now):
@@ -284,7 +284,7 @@ class Session:
             self._effects.fetch.append(track.symbol)
         if track.deaf or not fetched:
             track.deaf = False
-            if (frames := self._saying.again(track.symbol, ts_recv)) is None:
+            if (frames := self._saying.again(self._reader.resubscribe(track.symbol), ts_recv)) is None:
                 self._close("all requests of this connection are spent")
             self._effects.send += frames or []
         return True

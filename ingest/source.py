@@ -222,7 +222,8 @@ class Feed:
             self._closing.set_result(reason)
 
     async def _send(self, socket: ClientConnection) -> None:
-        """Send frames no faster than the venue allows."""
+        """Send frames no sooner and no faster than the venue allows."""
+        await asyncio.sleep(self._venue.settle_s)
         while True:
             await socket.send(await self._outgoing.get())
             await asyncio.sleep(self._venue.pace_s)
@@ -233,7 +234,8 @@ class Feed:
             if not self._heard and self._session.heard:
                 self._heard = True
                 self._outside.heard()
-            if doubted := [one for one in self._session.tracks if one.flags & Flag.UNVERIFIED]:
+            doubted = [one for one in self._session.tracks if one.flags & Flag.UNVERIFIED]
+            if doubted and self._venue.capability.verifies:
                 self._tell(f"checksums of {doubted[0].instrument.name} are wrong or withdrawn, so nothing verifies it")
             self._do(self._session.tick(self._clock.wall_ns(), self._clock.monotonic_ns()))
 

@@ -47,17 +47,15 @@ class Track(Telling):
         self.instrument, self.symbol, self.depth = instrument, symbol, depth
         self.wants_book = self.probing = self.deaf = self.touched = False
         self._granted, self._behind = False, 0
+        self.look_at = 0  # before this instant the clock has nothing to say of it
         self._rule, self._held, self.tape = rule, Holding(), Tape()
         self._cadence = Cadence(self.row[rows.RHYTHM])
         self._crossing, self._trust, self._lateness = Crossing(), Trust(), Lateness()
         rule.cells = self.row[rows.RULE]
         rule.reset()
-        self.row[rows.PRICE_DECIMALS], self.row[rows.SIZE_DECIMALS] = (
-            instrument.price_decimals,
-            instrument.size_decimals,
-        )
+        places = instrument.price_decimals, instrument.size_decimals
+        self.row[rows.PRICE_DECIMALS], self.row[rows.SIZE_DECIMALS] = places
         self.position: tuple[int | None, int | None, int | None] = (None, None, None)
-        self.look_at = 0  # before this instant the clock has nothing to say of it
 
     @property
     def rule(self) -> Rule:
@@ -160,6 +158,10 @@ class Track(Telling):
         book = self.book
         if not self._verified(update, ts_recv, now):
             self._tally.dropped["refused"] += 1
+            return
+        if update.last is None and not (update.whole or len(bids) or len(asks)):  # it was about the book as it is
+            self._tally.dropped["duplicate"] += 1
+            self._quiet(ts_recv, now)
             return
         self.position = first, last, ts_event = update.first, update.last, update.ts_event
         self._cadence.beat(now, news=not update.whole)

@@ -13,7 +13,7 @@ from ingest.fields import Object
 from ingest.venue import BookUpdate, Listing, Refused, Scales, TradeUpdate
 from thalweg.errors import DecodeError, NumberRefused
 from thalweg.events import Taker
-from thalweg.fixed import MAX_TEXT, Levels, parse_fixed, parse_levels
+from thalweg.fixed import MAX_TEXT, Levels, format_fixed, parse_fixed, parse_levels
 from thalweg.instruments import MAX_DECIMALS, SYMBOL
 
 Pairs: TypeAlias = Sequence[tuple[object, object]]
@@ -95,6 +95,15 @@ def read_trade(
 def _unknown(symbol: str, kind: str) -> Refused:
     """Refuse what is not ours; a text that can't be a symbol does not travel on."""
     return Refused(symbol if SYMBOL.fullmatch(symbol) else None, kind, "unknown_symbol")
+
+
+def as_javascript(units: int, places: int) -> str:
+    """Write a number of units as JavaScript would: in its shortest form, with an exponent below 1e-6."""
+    digits = str(units)
+    exponent = len(digits) - 1 - places
+    if exponent >= -6 or not units:
+        return format_fixed(units, places)
+    return f"{digits[0]}.{digits[1:]}".rstrip("0").rstrip(".") + f"e{exponent}"
 
 
 def written_places(number: str) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from thalweg.events import State, Taker
 from thalweg.fixed import Levels
@@ -142,6 +142,11 @@ class Capability:
     verified_depth: int | None
     scope: str = "book"
 
+    @property
+    def verifies(self) -> bool:
+        """Whether a loss is found at all."""
+        return self.detector != "none"
+
 
 @dataclass(frozen=True, slots=True)
 class Keepalive:
@@ -208,6 +213,20 @@ BACK_OFF_S: Mapping[int, float] = {429: 60.0, 418: 120.0, 403: 120.0}
 """How long a refused request means silence, by its status, where the venue does not say; a ban is two minutes."""
 
 
+class Reader(Protocol):
+    """What `decode` and `resubscribe` of a venue do, by one connection's own numbers; a `Venue` is one without any."""
+
+    @property
+    def decode(self) -> Callable[[bytes, Scales], Decoded]:
+        """Turn one frame into messages."""
+        ...
+
+    @property
+    def resubscribe(self) -> Callable[[str], list[str]]:
+        """Give the frames that bring a fresh whole book of one symbol."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Venue:
     """All there is to know of a venue.
@@ -222,8 +241,9 @@ class Venue:
 
     What only some have: `greets`, a venue that is not to be spoken to before it has said its WELCOME; `stamp(frame,
     instant)` puts the instant into a frame that is sent; `most_requests` is how many frames, pings aside, one
-    connection may send in its life; `reader()` makes the decoder of one connection, where frames name their book by
-    a number that was given to it there; `all_whole`: every book frame is a whole book, so what differs is told.
+    connection may send in its life; `reader()` makes the `Reader` of one connection, where books have numbers that
+    were given to them there; `all_whole`: every book frame is a whole book, so what differs is told; `settle_s` is how
+    long a new connection is left alone before the first request.
     """
 
     name: str
@@ -250,8 +270,13 @@ class Venue:
     greets: bool = False
     stamp: Callable[[str, int], str] = unstamped
     most_requests: int | None = None
-    reader: Callable[[], Callable[[bytes, Scales], Decoded]] | None = None
+    reader: Callable[[], Reader] | None = None
     all_whole: bool = False
+    settle_s: float = 0.0
+
+    def new_reader(self) -> Reader:
+        """Give what reads a new connection."""
+        return self.reader() if self.reader else self
 
     @property
     def by_rest(self) -> bool:

@@ -70,6 +70,7 @@ class Dialect:
     bid: Callable[[Desk, int, int], str] | None = None  # writes one bid, price and size
     # Tells whether one who lost the first frame notices at the second, or ever if nothing came after; None: always.
     reveals: Callable[[Frame, Frame | None], bool] | None = None
+    frames_a_step: float = 0.0  # that a market's step adds to its book's, where levels are told one by one
     binary: bool = False  # its frames are binary, though text is in them
     rest_snapshots: bool = False
     expects: Mapping[str, str] = field(default_factory=dict)  # by fault kind, where it is not the usual

@@ -9,7 +9,7 @@ from typing import Any
 from simulator.dialect import Dialect, Reply
 from simulator.faults import FaultLog
 from simulator.market import Listing, Market, Reference
-from simulator.oracle import Oracle, digest, position
+from simulator.oracle import Levels, Oracle, digest, position
 from simulator.outages import Outages
 from simulator.tamper import Tamper
 from simulator.texts import SECOND_NS
@@ -215,11 +215,21 @@ class Exchange:
         if not client.topics and self.now - client.ts_idle > idle_ns:
             self.close(client, 1000, "nothing subscribed")
 
-    def witness(self, topic: Topic, sequence: int | None, ts_event: int | None) -> None:
-        """Tell the oracle that the true book is at this position; as deep as the feed shows and can be verified."""
-        if topic.clients:
-            depth = self.dialect.verified if topic.depth is None else min(self.dialect.verified, topic.depth)
+    def witness(
+        self, topic: Topic, sequence: int | None, ts_event: int | None, told: tuple[Levels, Levels] | None = None
+    ) -> None:
+        """Tell the oracle that the true book is at this position; as deep as the feed shows and can be verified.
+
+        `told` is the book, best first, as far as it has been told where a change is told level by level.
+        """
+        if not topic.clients:
+            return
+        depth = self.dialect.verified if topic.depth is None else min(self.dialect.verified, topic.depth)
+        if told is None:
             self.witness_book(topic.desk, depth, sequence, ts_event)
+        else:
+            value = digest(*told, depth)
+            self._oracle.record(self.dialect.venue, topic.desk.instrument, position(sequence, ts_event), value)
 
     def witness_book(self, desk: Desk, depth: int, sequence: int | None, ts_event: int | None) -> None:
         """Tell the oracle that an instrument's true book is at this position."""

@@ -201,6 +201,8 @@ def why_not(kind: str, dialect: Dialect) -> str | None:
     """Say why a venue can't have a kind of fault; nothing if it can."""
     if kind not in KINDS and kind not in dialect.tricks:
         return f"unknown kind {kind!r}; {dialect.venue} has {', '.join([*KINDS, *dialect.tricks])}"
+    if kind == "crossed" and dialect.bid is None:
+        return f"{dialect.venue} tells no more than one level a frame"
     if kind in NEEDS_A_CHECKSUM and dialect.spoil is None:
         return f"{dialect.venue} has no checksum"
     if kind in NEEDS_REST and not dialect.rest_snapshots:

@@ -11,8 +11,9 @@ from simulator.topic import Desk, Effect, Raw
 MIB = 2**20
 JUNK = b'{"e":"depthUpdate","E":17,'  # cut short, as a broken proxy sends
 BINARY, TEXT = 2, 1  # opcodes
-# A level of any dialect, after the size's key or as the second of a pair: what is before the size, and the size.
-SIZE = re.compile(rb'(\["[0-9.]+",|"qty":|"new_quantity":)"?([0-9]+(?:\.[0-9]+)?)"?')
+# A level of any dialect, after the size's key, as the second of a pair or, bare and maybe signed, as the last of three:
+# what is before the size, and the size.
+SIZE = re.compile(rb'(\["[0-9.]+",|\[[0-9.]+,[0-9]+,|"qty":|"new_quantity":)"?(-?[0-9]+(?:\.[0-9]+)?)"?')
 CHECKSUM = re.compile(rb',"checksum":(\d+)')
 
 
@@ -46,8 +47,9 @@ def _exponent(level: bytes) -> bytes:
     """Write a size with an exponent and the same digits: `0.50` is `050e-2`, in JSON `50e-2`."""
     match = SIZE.fullmatch(level)
     size = match[2] if match else b"0"
+    sign, size = size[: size.startswith(b"-")], size.removeprefix(b"-")
     digits, places = size.replace(b".", b"").lstrip(b"0") or b"0", len(size.partition(b".")[2])
-    text = b"%be-%d" % (digits, places)
+    text = b"%b%be-%d" % (sign, digits, places)
     return b'"%b"' % text if level.endswith(b'"') else text
 
 
@@ -63,11 +65,6 @@ SPOILS: dict[str, Callable[[bytes, float], Effect]] = {
     "number_nan": _with_size(_nan),
     "number_exponent": _with_size(_exponent),
 }
-
-
-def has_level(body: bytes) -> bool:
-    """Tell whether a frame has a level whose size can be spoilt."""
-    return SIZE.search(body) is not None
 
 
 LIES: dict[str, Callable[[bytes], bytes]] = {

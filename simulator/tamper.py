@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from simulator.answers import Answers
 from simulator.faults import Fault, FaultLog
 from simulator.kinds import ALL, BOOKS, FRAMES, GAP, KINDS, REQUESTS, SOCKETS, UNDETECTABLE, VENUES, Kind
-from simulator.spoiling import JUNK, LIES, SPOILS, crossing, has_level, with_bid
+from simulator.spoiling import JUNK, LIES, SPOILS, crossing, with_bid
 from simulator.texts import SECOND_NS
 from simulator.topic import BOOK, TRADES, Client, Desk, Effect, Frame, Lateness, Topic
 
@@ -172,11 +172,11 @@ class Tamper:
         kind = armed.fault.kind
         if kind in ("duplicate", "duplicate_trade"):
             self._send(topic, [*sendings, *sendings])
-        elif kind.startswith("number_") and not has_level(frame.body + frame.tail):
-            self._send(topic, sendings)
-            return False
         elif kind in SPOILS or kind in ("corrupt_checksum", "crossed"):
-            self._send(topic, [(client, self._spoilt(armed.fault, topic, body)) for client, body in sendings])
+            spoilt = [(client, self._spoilt(armed.fault, topic, body)) for client, body in sendings]
+            self._send(topic, spoilt)
+            if spoilt == sendings:  # there is nothing to spoil in this frame
+                return False
         elif kind == "reorder":
             return self._swap(armed, topic, frame, sendings)
         else:

@@ -169,6 +169,7 @@ def expected_frames(steps: float, markets: Iterable[tuple[Dialect, str]]) -> flo
     total = 0.0
     for dialect, instrument in markets:
         own = steps * _activity(instrument)
+        total += own * dialect.frames_a_step
         for frames, interval in ((own, dialect.book_interval), (own * TRADES_PER_STEP, dialect.trade_interval)):
             total += min(frames, SECOND_NS / interval) if interval else frames
     return total

@@ -19,7 +19,7 @@ SHARDS = 4  # sockets a venue's instruments are split over; part of the stream l
 NAME = re.compile(r"[A-Z0-9]{1,20}-[A-Z0-9]{2,10}(-PERP)?")
 NAME_MAX = 32  # characters; as many as a publication has room for
 VENUE = re.compile(r"[a-z][a-z0-9_]{0,15}")  # 16 characters, likewise
-SYMBOL = re.compile(r"[A-Za-z0-9._/@-]{1,40}")
+SYMBOL = re.compile(r"[A-Za-z0-9._/@:-]{1,40}")
 USUAL = "usual"  # the file's one key that is no instrument: the venues that run where none is named
 ALL = "all"  # in the place of venues' names: every venue of the file
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.units import step_places, written_places
+from ingest.units import as_javascript, step_places, written_places
 from thalweg.errors import NumberRefused
 
 
@@ -39,3 +39,22 @@ def test_steps(text: str, places: int) -> None:
 def test_what_is_no_step_is_refused(text: str) -> None:
     with pytest.raises(NumberRefused):
         step_places(text)
+
+
+@pytest.mark.parametrize(
+    ("units", "places", "text"),
+    [
+        (0, 8, "0"),
+        (600000000000, 8, "6000"),
+        (50000000, 8, "0.5"),
+        (100, 8, "0.000001"),
+        (99, 8, "9.9e-7"),
+        (50, 8, "5e-7"),
+        (1, 8, "1e-8"),
+        (123, 12, "1.23e-10"),
+        (100, 12, "1e-10"),
+        (7, 0, "7"),
+    ],
+)
+def test_numbers_as_javascript_writes_them(units: int, places: int, text: str) -> None:
+    assert as_javascript(units, places) == text
