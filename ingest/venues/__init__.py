@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ingest.venue import Venue
-from ingest.venues import binance, bybit, coinbase, kraken
+from ingest.venues import binance, bybit, coinbase, cryptocom, kraken
 
 VENUES: Mapping[str, Venue] = {
     venue.name: venue
@@ -14,5 +14,6 @@ VENUES: Mapping[str, Venue] = {
         bybit.VENUE,
         kraken.VENUE,
         coinbase.VENUE,
+        cryptocom.VENUE,
     )
 }

@@ -12,7 +12,7 @@ from thalweg.instruments import load_instruments
 
 
 def whole_world(rate: float) -> World:
-    world = World(load_instruments(), rate, 1, Script(), START)
+    world = World(load_instruments().only(), rate, 1, Script(), START)
     for number, (venue, exchange) in enumerate(world.exchanges.items()):
         client = exchange.connect(number, PATHS[venue], START)
         for request in subscriptions(venue, exchange.by_symbol):

@@ -41,8 +41,8 @@ def test_each_venue_has_its_own_spelling(venue: str, symbol: str) -> None:
     assert load_instruments().listings(venue)[symbol].name == "DOGE-USDT"
 
 
-def test_dollars_are_quoted_on_kraken_and_coinbase_alone() -> None:
-    found = load_instruments()
+def test_of_the_usual_venues_kraken_and_coinbase_alone_quote_dollars() -> None:
+    found = load_instruments().only()
     assert found.venues("BTC-USD") == ("kraken", "coinbase")
     assert found.venues("BTC-USDT") == VENUES
 

@@ -18,6 +18,8 @@ PLACES = [
     ("kraken", "trade", "BTC/USD", "trade", 0, "62806.9", "0.01470022"),
     ("coinbase", "book", "BTC-USD", "book", 1, "68900.00", "2"),
     ("coinbase", "trade", "BTC-USD", "trade", 1, "68900.50", "0.2"),
+    ("cryptocom", "book", "BTC_USDT", "book", 1, "84142.1", "5.4582"),
+    ("cryptocom", "trade", "BTC_USDT", "trade", 1, "51327.5", "0.01470022"),
 ]
 TEXTS = {
     "": "empty",

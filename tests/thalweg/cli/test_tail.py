@@ -18,7 +18,7 @@ from thalweg.instruments import load_instruments
 from thalweg.read import Entry, Item, Lapped
 from thalweg.wire import encode_entry
 
-INSTRUMENTS = load_instruments()
+INSTRUMENTS = load_instruments().only()
 BIDS = np.array([[6_500_012_345_678, 1], [6_500_000_000_000, 0]], dtype=np.int64)
 DELTA = Delta("kraken", "BTC-USD", BIDS, BIDS[:0], None, None, 5, 1_700_000_000_123_000_000)
 TRADE = Trade("kraken", "BTC-USD", 6_500_000_000_000, 150_000_000, Taker.SELL, "77", 5, 1_700_000_000_000_000_000)
