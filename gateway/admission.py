@@ -33,7 +33,7 @@ def origin_allowed(origin: str | None, host: str | None, allowed: Collection[str
         origin: the `Origin` header; absent for programs that are no browsers.
         host: the `Host` header; a page that this server gave has the same host and port.
         allowed: further origins, as `https://books.example.org`.
-        programs: whether these are let in: the server listens on loopback alone, or wants a token.
+        programs: whether these are let in: the server listens on loopback alone, wants a token, or is told so.
     """
     if origin is None:
         return programs

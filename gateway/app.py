@@ -153,7 +153,7 @@ async def _stream(websocket: WebSocket) -> None:
     """Let a WebSocket client in, or refuse it before the upgrade."""
     gateway, headers = _gateway(websocket), websocket.headers
     settings, token = gateway.settings, from_header(headers.get("authorization"))
-    programs = is_loopback(settings.host) or gateway.guard.needed
+    programs = is_loopback(settings.host) or gateway.guard.needed or settings.programs
     if not origin_allowed(headers.get("origin"), headers.get("host"), settings.origins, programs):
         await websocket.send_denial_response(problem(403, "this origin may not connect"))
         return

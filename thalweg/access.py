@@ -31,6 +31,12 @@ _APPENDING = ("xadd", "xtrim", "publish", "xrevrange")
 _READING = ("ping", "xread", "xrange", "xrevrange", "xlen", "xinfo|stream", "get", "mget", "hget", "hgetall")
 
 
+NOBODY = "user default off resetpass allkeys allchannels +@all"
+"""Nobody can be this user: it is off and has no password. But a server that loads its append-only file checks every
+transaction in it against the rights of this user, and leaves out what that may not do, with a line in the log alone
+(https://github.com/redis/redis/issues/14541, https://github.com/valkey-io/valkey/issues/3983)."""
+
+
 @dataclass(frozen=True, slots=True)
 class User:
     """One Redis user: patterns of keys it may write or only read, patterns of channels, and commands."""
@@ -119,7 +125,7 @@ def acl_file(venues: Iterable[str], passwords: Mapping[str, str]) -> str:
     Raises:
         KeyError: a user's password is missing.
     """
-    lines = ["user default off resetpass resetkeys resetchannels -@all"]
+    lines = [NOBODY]
     for user in users(venues):
         secret = f"#{hashlib.sha256(passwords[user.name].encode()).hexdigest()}" if user.password else "nopass"
         lines.append(" ".join(["user", user.name, "on", secret, *user.rules()]))

@@ -15,6 +15,7 @@
 | `THALWEG_MAX_AGE_S` | the venue's own | age at which connections to venues are replaced, without a break |
 | `THALWEG_HOST`, `THALWEG_PORT` | 127.0.0.1, 8080 | where the gateway listens |
 | `THALWEG_ORIGINS` | the page's own | comma-separated origins that may open a WebSocket |
+| `THALWEG_PROGRAMS` | 0 | 1: programs, which send no Origin, are let in though the gateway listens on more than loopback |
 | `THALWEG_HOSTS` | localhost names | comma-separated Host names the gateway answers to |
 | `THALWEG_BUSY_POLL` | 0 | 1: event loops spin instead of sleeping, which takes one whole core a process |
 | `THALWEG_CONNECTIONS` | 2000 | clients that the gateway serves at once |
@@ -69,6 +70,7 @@ class Settings:
     port: int = 8080
     origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
+    programs: bool = False
     connections: int = 2000
     connections_per_ip: int = 20
     token: str | None = field(default=None, repr=False)
@@ -116,6 +118,7 @@ def load_settings(environ: Mapping[str, str], venues: Sequence[str] | None = Non
         port=_whole(environ, "PORT", 8080, range(65536)),
         origins=tuple(_names(get(PREFIX + "ORIGINS")) or ()),
         hosts=tuple(_names(get(PREFIX + "HOSTS")) or ("127.0.0.1", "localhost", "[::1]")),
+        programs=bool(_whole(environ, "PROGRAMS", 0, range(2))),
         connections=_whole(environ, "CONNECTIONS", 2000, range(1, 10**6)),
         connections_per_ip=_whole(environ, "CONNECTIONS_PER_IP", 20, range(1, 10**6)),
         token=_token(get(PREFIX + "TOKEN"), get(PREFIX + "TOKEN_FILE")),

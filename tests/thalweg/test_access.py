@@ -152,6 +152,17 @@ def test_a_function_runs_with_the_rights_of_its_caller(server: Server) -> None:
             ingest.fcall("thalweg_publish", 1, ST, "book:{BTC-USDT}", "9-1", "record")
 
 
+def test_what_was_written_whole_is_there_after_a_crash(server: Server) -> None:
+    """A server checks a transaction in its append-only file against the rights of the default user."""
+    with _as(server, "ingest") as ingest, ingest.pipeline(transaction=True) as pipeline:
+        pipeline.xadd(ST, {"k": "1"}, "77-1")  # one alone would be logged without the transaction
+        pipeline.xadd(ST, {"k": "2"}, "77-2")
+        pipeline.execute()
+    server.kill()
+    server.start()
+    assert [found[0] for found in server.admin.xrange(ST, "77-1", "77-2") or () if found] == [b"77-1", b"77-2"]
+
+
 def test_hashes_stand_in_the_file_and_passwords_do_not() -> None:
     text = acl_file(VENUES, PASSWORDS)
     assert "a-secret" not in text

@@ -42,7 +42,7 @@ ALL = [
 ALL += ["THALWEG_STREAM_CAP", "THALWEG_HOST", "THALWEG_PORT", "THALWEG_ORIGINS", "THALWEG_HOSTS", "THALWEG_REPORT"]
 ALL += ["THALWEG_LOG", "THALWEG_EGRESS", "THALWEG_MAX_AGE_S", "THALWEG_BUSY_POLL", "THALWEG_KRAKEN_WS"]
 ALL += ["THALWEG_CONNECTIONS", "THALWEG_CONNECTIONS_PER_IP", "THALWEG_TOKEN", "THALWEG_TOKEN_FILE"]
-ALL += ["THALWEG_FEE_BPS", "THALWEG_METRICS"]
+ALL += ["THALWEG_FEE_BPS", "THALWEG_METRICS", "THALWEG_PROGRAMS"]
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -60,6 +60,7 @@ def test_an_empty_variable_says_nothing(name: str) -> None:
         ("THALWEG_SNAPSHOT_S", "60", "snapshot_s", 60.0),
         ("THALWEG_MAX_AGE_S", "3600", "max_age_s", 3600.0),
         ("THALWEG_BUSY_POLL", "1", "busy_poll", True),
+        ("THALWEG_PROGRAMS", "1", "programs", True),
         ("THALWEG_METRICS", ":9100", "metrics", Address("127.0.0.1", 9100)),
         ("THALWEG_METRICS", "[::1]:9100", "metrics", Address("::1", 9100)),
         ("THALWEG_CONNECTIONS", "1000", "connections", 1000),

@@ -22,7 +22,7 @@ from thalweg.transport import RedisLink
 VARIABLES = {
     *("INSTRUMENTS", "VENUES", "ONLY", "RETENTION_S", "SNAPSHOT_S", "STREAM_CAP", "HOST", "PORT", "ORIGINS", "HOSTS"),
     *("REPORT", "LOG", "EGRESS", "MAX_AGE_S", "BUSY_POLL", "CONNECTIONS", "CONNECTIONS_PER_IP", "TOKEN", "TOKEN_FILE"),
-    *("FEE_BPS", "METRICS"),
+    *("FEE_BPS", "METRICS", "PROGRAMS"),
 }
 OK, WARN, FAIL = "OK", "WARN", "FAIL"
 REACH_S = 3.0
