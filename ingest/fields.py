@@ -29,11 +29,19 @@ def parse_object(frame: bytes) -> Object:
     Raises:
         DecodeError: not UTF-8, not JSON, nested too deep, or not an object.
     """
+    return as_object(parse_json(frame))
+
+
+def parse_json(frame: bytes) -> object:
+    """Give what a frame of JSON holds; for venues that write prices and sizes as strings.
+
+    Raises:
+        DecodeError: not UTF-8, not JSON, or nested too deep.
+    """
     try:
-        found = orjson.loads(frame)
+        return orjson.loads(frame)
     except orjson.JSONDecodeError as error:
         raise DecodeError(f"not JSON: {error}") from error
-    return as_object(found)
 
 
 def parse_exact(frame: bytes) -> object:
@@ -155,6 +163,18 @@ def take_integer(table: Mapping[str, Any], key: str) -> int:
     return found
 
 
+def take_following(table: Mapping[str, Any], key: str) -> int:
+    """Give the integer after the one at `key`: where a change begins that names the one before it.
+
+    Raises:
+        DecodeError: it is missing or something else, or none follows it within `int64`.
+    """
+    found = take_integer(table, key)
+    if found == INT64_MAX:
+        raise DecodeError(f"{key} is the last integer there is")
+    return found + 1
+
+
 def take_digits(table: Mapping[str, Any], key: str) -> int:
     """Give the integer at `key` that is written as a text of digits, within `int64`.
 
@@ -162,9 +182,21 @@ def take_digits(table: Mapping[str, Any], key: str) -> int:
         DecodeError: it is missing or something else.
     """
     found = table.get(key)
-    if not isinstance(found, str) or not (found.isascii() and found.isdigit() and len(found) < len(str(INT64_MAX))):
+    if not isinstance(found, str) or not (found.isascii() and found.isdigit() and len(found) <= len(str(INT64_MAX))):
         raise DecodeError(f"{key} is not a text of digits")
-    return int(found)
+    number = int(found)
+    if number > INT64_MAX:
+        raise DecodeError(f"{key} does not fit")
+    return number
+
+
+def take_count(table: Mapping[str, Any], key: str) -> int:
+    """Give the integer at `key`, which a venue writes bare or as a text of digits.
+
+    Raises:
+        DecodeError: it is missing or something else.
+    """
+    return take_digits(table, key) if isinstance(table.get(key), str) else take_integer(table, key)
 
 
 def take_boolean(table: Mapping[str, Any], key: str) -> bool:
@@ -219,6 +251,24 @@ def words_of(found: object) -> str:
     if not isinstance(found, str):
         return ""
     return "".join(character if character.isprintable() else "?" for character in found[:WORDS_MAX])
+
+
+def is_path(url: str, path: str) -> bool:
+    """Tell whether a URL names a path, below whatever a host has it at."""
+    return split_url(url)[0].endswith(path)
+
+
+def symbol_at(url: str, path: str, key: str) -> str | None:
+    """Give the symbol that a URL of a path names in its query, on any host."""
+    return next(iter(symbols_of(split_url(url)[1].get(key))), None) if is_path(url, path) else None
+
+
+def says(body: bytes, key: str, value: object) -> bool:
+    """Tell whether an answer is an object with this value at a key."""
+    try:
+        return parse_object(body).get(key) == value
+    except DecodeError:
+        return False
 
 
 def split_url(url: str) -> tuple[str, dict[str, str]]:

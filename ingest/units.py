@@ -67,6 +67,17 @@ def read_book(
     return BookUpdate(symbol, whole, *levels, first, last, ts_event)
 
 
+def taken(found: BookUpdate | Refused) -> BookUpdate:
+    """Give a whole book that was asked for apart from the feed.
+
+    Raises:
+        DecodeError: it can't be taken.
+    """
+    if isinstance(found, Refused):
+        raise DecodeError(f"book of {found.symbol} refused: {found.reason}")
+    return found
+
+
 def read_trade(
     scales: Scales,
     symbol: str,

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 
 from ingest.venue import Venue
-from ingest.venues import binance, bybit, coinbase, cryptocom, kraken
 
-VENUES: Mapping[str, Venue] = {
-    venue.name: venue
-    for venue in (
-        binance.VENUE,
-        bybit.VENUE,
-        kraken.VENUE,
-        coinbase.VENUE,
-        cryptocom.VENUE,
-    )
-}
+TABLE = (
+    "binance",
+    "bybit",
+    "kraken",
+    "coinbase",
+    "cryptocom",
+    "okx",
+)
+VENUES: Mapping[str, Venue] = {name: import_module(f"{__name__}.{name}").VENUE for name in TABLE}

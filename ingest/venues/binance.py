@@ -15,7 +15,8 @@ from ingest.fields import (
     as_object,
     name_of,
     parse_object,
-    split_url,
+    says,
+    symbol_at,
     symbols_of,
     take_boolean,
     take_integer,
@@ -25,9 +26,10 @@ from ingest.fields import (
     words_of,
 )
 from ingest.instants import from_milliseconds
+from ingest.listings import metadata_at
 from ingest.scanning import Declined, Express, Template, fall_back, text_of
 from ingest.sequence import Spliced
-from ingest.units import Written, read_book, read_listings, read_trade, step_places
+from ingest.units import Written, read_book, read_trade, step_places, taken
 from ingest.venue import (
     BookUpdate,
     Capability,
@@ -38,7 +40,6 @@ from ingest.venue import (
     Limit,
     Listing,
     Message,
-    Metadata,
     Refused,
     RestSnapshot,
     Scales,
@@ -189,12 +190,6 @@ def snapshot_url(base: str, symbol: str) -> str:
     return f"{base}{DEPTH_PATH}?symbol={quote(symbol)}&limit={SNAPSHOT_DEPTH}"
 
 
-def snapshot_symbol(url: str) -> str | None:
-    """Give the symbol whose book a URL names, on any host."""
-    path, query = split_url(url)
-    return next(iter(symbols_of(query.get("symbol"))), None) if path.endswith(DEPTH_PATH) else None
-
-
 def decode_snapshot(body: bytes, symbol: str, scales: Scales) -> BookUpdate:
     """Turn the answer to a depth request into a whole book.
 
@@ -204,27 +199,12 @@ def decode_snapshot(body: bytes, symbol: str, scales: Scales) -> BookUpdate:
     payload = parse_object(body)
     last = take_integer(payload, "lastUpdateId")
     levels = Written(take_pairs(payload, "bids"), take_pairs(payload, "asks"))
-    found = read_book(scales, symbol, levels, whole=True, first=last, last=last)
-    if isinstance(found, Refused):
-        raise DecodeError(f"book of {symbol} refused: {found.reason}")
-    return found
+    return taken(read_book(scales, symbol, levels, whole=True, first=last, last=last))
 
 
 def is_unknown(status: int, body: bytes) -> bool:
     """Tell whether a refused depth request says that there is no such symbol."""
-    try:
-        return status == 400 and parse_object(body).get("code") == UNKNOWN_SYMBOL
-    except DecodeError:
-        return False
-
-
-def decode_listings(body: bytes) -> dict[str, Listing]:
-    """Turn exchangeInfo into listings; a symbol whose entry can't be read counts as not listed.
-
-    Raises:
-        DecodeError: an undocumented shape of the whole.
-    """
-    return read_listings(take_objects(parse_object(body), "symbols"), _listing)
+    return status == 400 and says(body, "code", UNKNOWN_SYMBOL)
 
 
 def _listing(entry: Object) -> tuple[str, Listing]:
@@ -251,13 +231,10 @@ VENUE = Venue(
     decode=decode,
     rule=Spliced,
     express=Express(BOOK, ("E",), first="U", last="u", topic=("stream", "")),
-    rest_snapshot=RestSnapshot(snapshot_url, snapshot_symbol, decode_snapshot, is_unknown, DEPTH_WEIGHT),
-    metadata=Metadata(
-        lambda base: base + INFO_PATH,
-        lambda url: split_url(url)[0].endswith(INFO_PATH),
-        decode_listings,
-        INFO_WEIGHT,
+    rest_snapshot=RestSnapshot(
+        snapshot_url, lambda url: symbol_at(url, DEPTH_PATH, "symbol"), decode_snapshot, is_unknown, DEPTH_WEIGHT
     ),
+    metadata=metadata_at(INFO_PATH, ["symbols"], _listing, weight=INFO_WEIGHT),
     pace_s=PACE_S,
     max_age_s=MAX_AGE_S,
     rest_limit=REST_LIMIT,

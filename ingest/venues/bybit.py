@@ -14,7 +14,6 @@ from ingest.fields import (
     Object,
     name_of,
     parse_object,
-    split_url,
     symbols_of,
     take_choice,
     take_integer,
@@ -26,9 +25,10 @@ from ingest.fields import (
     words_of,
 )
 from ingest.instants import from_milliseconds
+from ingest.listings import metadata_at
 from ingest.scanning import Declined, Express, Template, fall_back, text_of
 from ingest.sequence import Step
-from ingest.units import Written, read_book, read_listings, read_trade, step_places
+from ingest.units import Written, read_book, read_trade, step_places
 from ingest.venue import (
     BookUpdate,
     Capability,
@@ -39,7 +39,6 @@ from ingest.venue import (
     Limit,
     Listing,
     Message,
-    Metadata,
     Scales,
     Sign,
     Venue,
@@ -184,15 +183,6 @@ def _answer(payload: Object) -> Message:
     return Control(Sign.NACK, symbols, text)
 
 
-def decode_listings(body: bytes) -> dict[str, Listing]:
-    """Turn instruments-info into listings; a symbol whose entry can't be read counts as not listed.
-
-    Raises:
-        DecodeError: an undocumented shape of the whole.
-    """
-    return read_listings(take_objects(take_object(parse_object(body), "result"), "list"), _listing)
-
-
 def _listing(entry: Object) -> tuple[str, Listing]:
     return take_text(entry, "symbol"), Listing(
         take_text(entry, "baseCoin"),
@@ -201,11 +191,6 @@ def _listing(entry: Object) -> tuple[str, Listing]:
         step_places(take_text(take_object(entry, "lotSizeFilter"), "basePrecision")),
         take_text(entry, "status") == "Trading",
     )
-
-
-def _is_listings(url: str) -> bool:
-    path, query = split_url(url)
-    return path.endswith(INFO_PATH) and query.get("category") == "spot"
 
 
 VENUE = Venue(
@@ -221,7 +206,7 @@ VENUE = Venue(
     decode=decode,
     rule=Step,
     express=Express(BOOK, ("cts", "ts"), first="u", last="u", topic=("topic", f"orderbook.{DEPTH}.")),
-    metadata=Metadata(lambda base: f"{base}{INFO_PATH}?category=spot", _is_listings, decode_listings),
+    metadata=metadata_at(INFO_PATH, ["result", "list"], _listing, "category=spot"),
     pace_s=PACE_S,
     rest_limit=REST_LIMIT,
     connect_limit=CONNECT_LIMIT,

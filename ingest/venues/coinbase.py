@@ -13,7 +13,6 @@ from ingest.fields import (
     Object,
     name_of,
     parse_object,
-    split_url,
     symbols_of,
     take_boolean,
     take_choice,
@@ -25,9 +24,10 @@ from ingest.fields import (
     words_of,
 )
 from ingest.instants import from_rfc3339
+from ingest.listings import metadata_at
 from ingest.scanning import Declined, Express, Template, fall_back, instant_of
 from ingest.sequence import Unchecked
-from ingest.units import Written, read_book, read_listings, read_trade, step_places
+from ingest.units import Written, read_book, read_trade, step_places
 from ingest.venue import (
     Capability,
     Control,
@@ -37,7 +37,6 @@ from ingest.venue import (
     Limit,
     Listing,
     Message,
-    Metadata,
     Scales,
     Sign,
     Venue,
@@ -176,19 +175,10 @@ def _subscriptions(event: Object) -> Message:
     return Control(Sign.ACK, symbols_of(*books) if isinstance(books, list) else ())
 
 
-def decode_listings(body: bytes) -> dict[str, Listing]:
-    """Turn products into listings; a product whose entry can't be read counts as not listed.
-
-    Aliases count as not listed too: `BTC-USDC` is the book of `BTC-USD`, and its frames say `BTC-USD`.
-
-    Raises:
-        DecodeError: an undocumented shape of the whole.
-    """
-    products = take_objects(parse_object(body), "products")
-    return read_listings((entry for entry in products if not entry.get("alias")), _listing)
-
-
 def _listing(entry: Object) -> tuple[str, Listing]:
+    """Read a product; aliases count as not listed: `BTC-USDC` is the book of `BTC-USD`, and says so in its frames."""
+    if entry.get("alias"):
+        raise DecodeError("an alias")
     return take_text(entry, "product_id"), Listing(
         take_text(entry, "base_currency_id"),
         take_text(entry, "quote_currency_id"),
@@ -211,11 +201,7 @@ VENUE = Venue(
     decode=decode,
     rule=Unchecked,
     express=Express(BOOK, ("timestamp",), count="sequence_num"),
-    metadata=Metadata(
-        lambda base: f"{base}{INFO_PATH}?product_type=SPOT",
-        lambda url: split_url(url)[0].endswith(INFO_PATH),
-        decode_listings,
-    ),
+    metadata=metadata_at(INFO_PATH, ["products"], _listing, "product_type=SPOT"),
     pace_s=PACE_S,
     max_frame=MAX_FRAME,
     rest_limit=REST_LIMIT,

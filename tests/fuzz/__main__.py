@@ -102,7 +102,7 @@ def main() -> int:
     if options.repeat:
         return repeat(options.repeat)
     if options.keep:
-        for target in TARGETS.values():
+        for target in (TARGETS[name] for name in options.target or TARGETS):
             print(f"{target.name:18} {keep(target):>4} of {len(inputs(target))} inputs")
         return 0
     engine = options.engine or ("atheris" if importlib.util.find_spec("atheris") else "own")

@@ -10,6 +10,7 @@ import click
 from thalweg.access import User, acl_file, users
 from thalweg.cli.server import environment
 from thalweg.errors import SettingsError
+from thalweg.instruments import ALL
 
 FILE = "password"  # in each user's folder
 SECRET_BYTES = 32  # nobody types it, and the server keeps only its SHA-256
@@ -39,7 +40,7 @@ def command(passwords: Path | None, renew: bool, output: Path | None) -> None:
       thalweg acl --passwords secrets --output users.acl
       thalweg acl --passwords secrets --output users.acl --renew
     """
-    instruments = environment().instruments.by_name.values()
+    instruments = environment([ALL]).instruments.by_name.values()
     venues = sorted({venue for one in instruments for venue in one.symbols})
     if passwords is None and output is None:
         click.echo("\n".join(f"{user.name:<10} {' '.join(user.rules())}" for user in users(venues)))

@@ -18,8 +18,9 @@ def frames(venue: str, case: str) -> list[bytes]:
 
 
 def scales(symbol: str) -> tuple[int, int] | None:
-    """Two instruments, with units unlike the default so that a mixed-up scale shows."""
-    return {"BTCUSDT": (2, 8), "BTC/USD": (2, 8), "BTC-USD": (2, 8), "ETHUSDT": (4, 6), "BTC_USDT": (2, 8)}.get(symbol)
+    """Two instruments as venues spell them, with units unlike the default so that a mixed-up scale shows."""
+    bitcoin = {"BTCUSDT", "BTC-USDT", "BTC_USDT", "BTC/USD", "BTC-USD", "BTC_USD", "tBTCUSD", "btcusd"}
+    return (2, 8) if symbol in bitcoin else {"ETHUSDT": (4, 6)}.get(symbol)
 
 
 def plain(message: Message) -> Message:
