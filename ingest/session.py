@@ -235,8 +235,8 @@ class Session:
         asking = self._books.find(update.symbol)
         if asking is None:
             return
-        track = asking.track
-        if update.whole and self._venue.all_whole and track.state is LIVE and not fetched:
+        track, answers = asking.track, update.whole
+        if answers and self._venue.all_whole and track.state is LIVE and not fetched:
             update = as_changes(update, track.book)
         whole = update.whole
         update.ts_event = ts_event = plausible(update.ts_event, ts_recv)
@@ -244,7 +244,7 @@ class Session:
         track.update(update, ts_recv, now, fetched=fetched)
         if ts_event is not None and not whole:  # a whole book may be stamped with its last change
             track.judge_delay(self._skew.note(ts_event, ts_recv, now), ts_recv, now)
-        if whole and track.state is LIVE:
+        if answers and track.state is LIVE:
             asking.answered()
         elif track.state is not LIVE and track.held:
             asking.confirm(now, held=True)

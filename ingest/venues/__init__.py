@@ -13,6 +13,7 @@ TABLE = (
     "kraken",
     "coinbase",
     "cryptocom",
+    "bitstamp",
     "okx",
 )
 VENUES: Mapping[str, Venue] = {name: import_module(f"{__name__}.{name}").VENUE for name in TABLE}

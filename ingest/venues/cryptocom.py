@@ -13,8 +13,9 @@ from ingest import fields
 from ingest import venue as seam
 from ingest.fields import Object, digits_of, symbols_of, take_integer, take_object, take_objects, take_text
 from ingest.instants import from_milliseconds
+from ingest.listings import metadata_at
 from ingest.sequence import Spliced
-from ingest.units import Written, read_book, read_listings, read_trade, step_places
+from ingest.units import Written, read_book, read_trade, step_places
 from ingest.venue import BookUpdate, Control, Decoded, Ignored, Limit, Listing, Message, Scales, Sign
 from thalweg.errors import DecodeError
 from thalweg.events import Taker
@@ -96,7 +97,7 @@ def _whole(entry: Object, symbol: str, depth: int, scales: Scales) -> Message:
 
 def _changes(entry: Object, symbol: str, scales: Scales) -> Message:
     """Read changes, which follow the update that `pu` names; `cs` is of no documented rule, so it says nothing."""
-    first, last = take_integer(entry, "pu") + 1, take_integer(entry, "u")
+    first, last = fields.take_following(entry, "pu"), take_integer(entry, "u")
     levels = _levels(take_object(entry, "update"))
     return read_book(scales, symbol, levels, whole=False, first=first, last=last, ts_event=_instant(entry))
 
@@ -152,17 +153,9 @@ def _answer(payload: Object) -> Message:
     return Ignored(fields.name_of(method))
 
 
-def decode_listings(body: bytes) -> dict[str, Listing]:
-    """Turn instruments into listings; one whose entry can't be read, or that is no spot pair, counts as not listed.
-
-    Raises:
-        DecodeError: an undocumented shape of the whole.
-    """
-    entries = take_objects(take_object(fields.parse_object(body), "result"), "data")
-    return read_listings((entry for entry in entries if entry.get("inst_type") == "CCY_PAIR"), _listing)
-
-
 def _listing(entry: Object) -> tuple[str, Listing]:
+    if entry.get("inst_type") != "CCY_PAIR":
+        raise DecodeError("not a spot pair")
     return take_text(entry, "symbol"), Listing(
         take_text(entry, "base_ccy"),
         take_text(entry, "quote_ccy"),
@@ -184,9 +177,7 @@ VENUE = seam.Venue(
     resubscribe=resubscribe,
     decode=decode,
     rule=lambda: Spliced(held=False),
-    metadata=seam.Metadata(
-        lambda base: f"{base}{INFO_PATH}", lambda url: fields.split_url(url)[0].endswith(INFO_PATH), decode_listings
-    ),
+    metadata=metadata_at(INFO_PATH, ["result", "data"], _listing),
     settle_s=SETTLE_S,
     pace_s=PACE_S,
     rest_limit=REST_LIMIT,

@@ -19,7 +19,7 @@ def frames(venue: str, case: str) -> list[bytes]:
 
 def scales(symbol: str) -> tuple[int, int] | None:
     """Two instruments as venues spell them, with units unlike the default so that a mixed-up scale shows."""
-    bitcoin = {"BTCUSDT", "BTC-USDT", "BTC_USDT", "BTC/USD", "BTC-USD", "BTC_USD", "tBTCUSD", "btcusd"}
+    bitcoin = {"BTCUSDT", "BTC-USDT", "BTC_USDT", "BTC/USD", "BTC-USD", "BTC_USD", "tBTCUSD", "btcusdt"}
     return (2, 8) if symbol in bitcoin else {"ETHUSDT": (4, 6)}.get(symbol)
 
 
