@@ -19,12 +19,15 @@ from gateway.channels import TICK_MS
 from gateway.hub import Arrival
 from gateway.joined import Joined
 from gateway.protocol import HEARTBEAT_MS, REQUEST_BYTES
+from gateway.rest.app import measured
+from gateway.rest.system import health
 from gateway.sink import Board
 from gateway.source import Source, now
 from gateway.transport import FanoutProtocol, HandshakeProtocol, say_farewell
 from thalweg.errors import SettingsError
 from thalweg.latency import Rings
 from thalweg.loop.service import watch
+from thalweg.probe.service import probe
 from thalweg.service import write_report
 from thalweg.settings import Settings
 
@@ -59,18 +62,29 @@ async def serve(settings: Settings, listener: socket.socket | None = None) -> No
     await server.startup(sockets=[listener])
     LOG.info("listening on http://%s:%d/", *listener.getsockname()[:2])
     try:
-        with watch(rings["loop"]):
-            async with asyncio.TaskGroup() as group:
-                group.create_task(source.follow())
-                group.create_task(tick(gateway, rings, writing := asyncio.Lock()))
-                group.create_task(deliver(gateway, source.news, writing))
-                group.create_task(board.run())
-                group.create_task(server.main_loop())
+        async with probe(settings.metrics, lambda: measured(gateway), lambda: _health(gateway)):
+            with watch(rings["loop"]):
+                await _work(gateway, source, board, server)
     finally:
         for session in list(gateway.sessions):
             say_farewell(session.outbox.wire, random.randint(*AWAY_MS))
         await server.shutdown(sockets=[listener])
         write_report(settings.report, _report(gateway, source, rings))
+
+
+async def _work(gateway: Gateway, source: Source, board: Board, server: uvicorn.Server) -> None:
+    """Do everything side by side until cancelled."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(source.follow())
+        group.create_task(tick(gateway, gateway.rings, writing := asyncio.Lock()))
+        group.create_task(deliver(gateway, source.news, writing))
+        group.create_task(board.run())
+        group.create_task(server.main_loop())
+
+
+def _health(gateway: Gateway) -> list[str]:
+    """Give why the gateway does not get on, if so."""
+    return health(gateway.hub, gateway.progress_ns, now())[1]["why"]
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -15,7 +15,7 @@
 | `THALWEG_MAX_AGE_S` | the venue's own | age at which connections to venues are replaced, without a break |
 | `THALWEG_HOST`, `THALWEG_PORT` | 127.0.0.1, 8080 | where the gateway listens |
 | `THALWEG_ORIGINS` | the page's own | comma-separated origins that may open a WebSocket |
-| `THALWEG_PROGRAMS` | 0 | 1: programs, which send no Origin, are let in though the gateway listens on more than loopback |
+| `THALWEG_PROGRAMS` | 0 | 1: programs, which send no Origin, are let in, whatever the gateway listens on |
 | `THALWEG_HOSTS` | localhost names | comma-separated Host names the gateway answers to |
 | `THALWEG_BUSY_POLL` | 0 | 1: event loops spin instead of sleeping, which takes one whole core a process |
 | `THALWEG_CONNECTIONS` | 2000 | clients that the gateway serves at once |

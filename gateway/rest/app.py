@@ -218,11 +218,12 @@ async def _stats(request: Request) -> Response:
 
 async def _metrics(request: Request) -> Response:
     gateway = _gateway(request)
-    gateway.exposition = gateway.exposition or Exposition(lambda: _measured(gateway))
+    gateway.exposition = gateway.exposition or Exposition(lambda: measured(gateway))
     return Response(gateway.exposition.text(), media_type=MEDIA)
 
 
-def _measured(gateway: Gateway) -> Iterable[Measure | Distribution]:
+def measured(gateway: Gateway) -> Iterable[Measure | Distribution]:
+    """Give all metrics of a gateway."""
     at = now()
     facts = Facts(
         node=gateway.node,

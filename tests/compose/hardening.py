@@ -68,5 +68,5 @@ def in_image(listing: str) -> Iterable[str]:
         name = path.rpartition("/")[2]
         if "/bin/" in path and name in COMPILERS:
             yield f"a compiler: {path}"
-        elif path.startswith(("/root/.cache/", "/var/cache/apt/archives/")) and name.endswith((".deb", ".whl")):
+        elif name.endswith((".deb", ".whl")):
             yield f"a package manager's cache: {path}"

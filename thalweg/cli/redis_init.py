@@ -9,8 +9,11 @@ from contextlib import suppress
 
 import click
 
+from thalweg.cli.overseer import Overseer
 from thalweg.cli.server import connected, environment, functions_loaded, keep_functions, load_functions
 from thalweg.errors import FunctionsMissing
+from thalweg.probe.service import probe
+from thalweg.settings import Settings
 
 
 @click.command()
@@ -23,21 +26,23 @@ def command(wait_s: float, keep: bool, users: bool, check: bool, as_json: bool) 
     """Load the server functions into the Redis that REDIS_URL names.
 
     Loading again replaces them, so it may be run at any time; services that found them missing go on by themselves.
-    Redis >= 7 or Valkey is needed. The user `loader` of `thalweg acl` has the rights for it, and no others.
+    Redis >= 7 or Valkey is needed. The user `loader` of `thalweg acl` has the rights for it, and no others. With --keep
+    it also shows the server's memory and more as metrics, where THALWEG_METRICS is set.
 
     Examples:
       thalweg redis-init
       REDIS_URL=redis://cache:6379/0 thalweg redis-init --wait 30
       thalweg redis-init --keep
     """
-    url = environment().redis_url
+    settings = environment()
+    url = settings.redis_url
     if check:
         asyncio.run(_check(url))
         return
     server = asyncio.run(_load(url, wait_s, users=users))
     click.echo(json.dumps({"loaded": True, "server": server}) if as_json else f"Functions loaded into {server}.")
     if keep:
-        asyncio.run(_keep(url))
+        asyncio.run(_keep(settings))
 
 
 async def _load(url: str, wait_s: float, *, users: bool) -> str:
@@ -59,10 +64,14 @@ async def _check(url: str) -> None:
         await link.close()
 
 
-async def _keep(url: str) -> None:
-    """Keep the functions there until told to stop."""
-    keeping = asyncio.ensure_future(keep_functions(url, "thalweg-redis-init", click.echo))
-    for one in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(one, keeping.cancel)
-    with suppress(asyncio.CancelledError):
-        await keeping
+async def _keep(settings: Settings) -> None:
+    """Keep the functions there, and tell of the server where THALWEG_METRICS says, until told to stop."""
+    overseer = Overseer(settings)
+    async with probe(settings.metrics, overseer.measures, list):
+        keeping = asyncio.gather(
+            keep_functions(settings.redis_url, "thalweg-redis-init", click.echo), overseer.follow()
+        )
+        for one in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(one, keeping.cancel)
+        with suppress(asyncio.CancelledError):
+            await keeping
