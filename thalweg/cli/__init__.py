@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulator": ("thalweg.cli.simulator", "Run the fake venues on loopback."),
     "decode": ("thalweg.cli.decode", "Decode a capture into normalised events; nothing is sent anywhere."),
     "tail": ("thalweg.cli.tail", "Follow streams, decoded, one line an entry."),
+    "top": ("thalweg.cli.top", "Watch every book and hop in a terminal."),
     "watch": ("thalweg.cli.watch", "Follow a book at the gateway, as its clients do."),
     "record": ("thalweg.cli.record", "Capture raw frames from venues into a file."),
     "replay": ("thalweg.cli.replay", "Feed a capture through the whole pipeline."),

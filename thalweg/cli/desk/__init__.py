@@ -1,0 +1,1 @@
+"""What `thalweg top` knows and how it looks; both without I/O."""
