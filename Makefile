@@ -5,7 +5,7 @@
 #   SKIP_BROWSER=1         for `make test`: leave the browser tests out, reported as skips
 
 .DEFAULT_GOAL := help
-.PHONY: help install up check test test-browser chaos compose-test soak fuzz bench bench-peers images lock clean
+.PHONY: help install up check test test-browser chaos compose-test soak fuzz bench bench-peers images lock sbom audit clean
 
 BIN := .venv/bin
 ON = $(filter-out 0 no off false,$(1))
@@ -88,6 +88,12 @@ build/uv/bin/uv:
 lock: $(filter build/%,$(UV))  ## pin all dependencies with hashes, from pyproject.toml (UPGRADE=1: to the newest)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra embedded --group build --group test --output-file requirements.lock
 	$(COMPILE) --group build --constraint requirements.lock --output-file deploy/runtime.lock
+
+sbom: install  ## what the image is made of: build/sbom.json (CycloneDX) and docs/licences.md
+	@deploy/sbom
+
+audit: install  ## ask for known vulnerabilities of the locked packages (STRICT=1: being offline is a failure)
+	@deploy/audit
 
 clean:  ## remove .venv and everything generated
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

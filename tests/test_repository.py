@@ -138,3 +138,14 @@ def test_scripts_can_be_run() -> None:
     scripts = [path for path in tracked() if path.read_bytes()[:3] == b"#!/"]
     assert scripts
     assert [name(path) for path in scripts if not path.stat().st_mode & 0o111] == []
+
+
+OF_OLDER_PYTHONS = {"async-timeout"}
+
+
+def test_the_list_of_licences_is_of_what_is_locked() -> None:
+    locked = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", texts()["deploy/runtime.lock"], re.MULTILINE))
+    rows = re.findall(r"^\| ([\w-]+) +\| (\S+) +\| (\S.*?) +\|$", texts()["docs/licences.md"], re.MULTILINE)
+    listed = {package.lower().replace("_", "-"): version for package, version, _ in rows if package != "Name"}
+    assert listed == {package: version for package, version in locked.items() if package not in OF_OLDER_PYTHONS}
+    assert not [row for row in rows if re.search(r"\b(A|L)?GPL|UNKNOWN", row[2])]
