@@ -9,6 +9,7 @@ import orjson
 
 from aggregator.checkpoint import Checkpoint, checkpoint_of, encode_checkpoint
 from aggregator.consolidate import Ladder, Part
+from aggregator.history import History
 from aggregator.relief import cut
 from aggregator.source import End
 from thalweg import keys
@@ -38,6 +39,7 @@ class Outlet:
         self._publish = (b"FCALL", b"thalweg_publish", b"1", self._out, self._channel)
         self._marks = TrimMarks(retention_s, cap)
         self._kept: Checkpoint | None = None
+        self._history: History | None = None
 
     async def open(self, link: RedisLink, epoch: int, floor: int) -> None:
         """Open `out:` for an epoch, above a sequence; the ladder then stands at that of the record that did it.
@@ -77,6 +79,8 @@ class Outlet:
                 rings[hop].add(duration)
         for wait in ladder.waits:
             rings["stream"].add(wait)
+        self._history = self._history or History(ladder.instrument.name, now_ns)
+        self._history.look(ladder.books, now_ns)
         return self.publish(publication)
 
     def publish(self, publication: Publication) -> bytes:
@@ -89,11 +93,12 @@ class Outlet:
         words = (b"FCALL", b"thalweg_checkpoint", b"2", self._checkpoint, self._previous, b"%d" % point.epoch)
         return pack_words((*words, encode_checkpoint(point)))
 
-    def keep(self, now_ns: int) -> list[bytes]:
-        """Give what is due each second: the checkpoint if it changed, and a trim.
+    def keep(self, now_ns: int, ts_now: int) -> list[bytes]:
+        """Give what is due each second: the checkpoint if it changed, a trim, and how long books were live.
 
         Args:
             now_ns: monotonic instant.
+            ts_now: the same as a wall instant.
         """
         ladder, due = self.ladder, []
         here = checkpoint_of(ladder)
@@ -105,7 +110,7 @@ class Outlet:
         if lowest is not None:
             identity = format_id(ladder.epoch, lowest + ladder.opened - 1)
             due.append(pack_words((b"XTRIM", self._out, b"MINID", b"~", identity)))
-        return due
+        return [*due, *self._history.due(now_ns, ts_now)] if self._history else due
 
 
 def heartbeat(now_ns: int, epoch: int, heads: Mapping[str, int], trouble: str | None) -> bytes:

@@ -26,6 +26,7 @@ from gateway.outbox import Wire
 from gateway.protocol import SUBPROTOCOL
 from gateway.rest.app import ERRORS, problem, routes
 from gateway.rest.system import Capabilities
+from gateway.rest.uptime import Hours
 from gateway.session import Session
 from gateway.source import now
 from gateway.transport import QueuedWire, direct_wire
@@ -51,6 +52,10 @@ async def _no_capabilities() -> Capabilities:
     return {}
 
 
+async def _no_uptimes(hours: range) -> Hours:
+    return {}
+
+
 class Gateway:
     """What all connections share: the hub, the sessions, and who may come in."""
 
@@ -69,6 +74,7 @@ class Gateway:
         self.started_ns = self.progress_ns = now().monotonic  # the latter is that of the last tick
         self.records: Callable[[], Mapping[str, int]] = dict
         self.exposition: Exposition | None = None
+        self.uptimes: Callable[[range], Awaitable[Hours]] = _no_uptimes
         self.capabilities: Callable[[], Awaitable[Capabilities]] = _no_capabilities
 
 

@@ -55,7 +55,7 @@ async def serve(settings: Settings, listener: socket.socket | None = None) -> No
     source = Source(settings.redis_url, gateway.hub)
     rings = gateway.rings
     board = Board(settings, gateway.hub, rings)
-    gateway.capabilities, gateway.records = board.capabilities, source.counters
+    gateway.capabilities, gateway.uptimes, gateway.records = board.capabilities, board.uptimes, source.counters
     listener = listener or _bind(settings.host, settings.port)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, KERNEL_BYTES)
     server = _server(gateway)

@@ -11,9 +11,10 @@ import orjson
 
 from gateway.hub import Hub
 from gateway.rest.system import Capabilities
+from gateway.rest.uptime import Hours
 from gateway.shapes.market import HopLine
 from thalweg.errors import RedisTrouble
-from thalweg.keys import latency, status
+from thalweg.keys import latency, status, uptime
 from thalweg.latency import HOPS, Hop, Rings, Summary
 from thalweg.resp import pack
 from thalweg.settings import Settings
@@ -82,6 +83,17 @@ class Board:
             replies = [checked(reply) for reply in await self._link.run(commands)]
             self._connected = True
             return replies
+
+    async def uptimes(self, hours: range) -> Hours:
+        """Give what is kept of these hours, by instrument.
+
+        Raises:
+            RedisTrouble: the server can't be used.
+        """
+        names = list(dict.fromkeys(name for name, _ in self._books))
+        replies = await self._ask([pack("HGETALL", uptime(name, hour)) for name in names for hour in hours])
+        fields = iter(map(_fields, replies))
+        return {name: [next(fields) for _ in hours] for name in names}
 
     async def capabilities(self) -> Capabilities:
         """Give what each book's status hash says, at most a second old.

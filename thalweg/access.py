@@ -58,8 +58,8 @@ class User:
 _STREAMS, _STATUSES = keys.stream(ANY, ANY), keys.status(ANY, ANY)
 _OUTS, _BOOKS = keys.out(ANY), keys.book(ANY)
 _CHECKPOINTS = (keys.checkpoint(ANY), keys.previous_checkpoint(ANY))
-_SUMMARIES = keys.latency(ANY)
-_MARKET = (_STREAMS, _OUTS, *_CHECKPOINTS, _STATUSES, _SUMMARIES)
+_SUMMARIES, _UPTIMES = keys.latency(ANY), keys.uptime(ANY, ANY)
+_MARKET = (_STREAMS, _OUTS, *_CHECKPOINTS, _STATUSES, _SUMMARIES, _UPTIMES)
 
 
 def _group(name: str) -> tuple[str, ...]:
@@ -87,10 +87,10 @@ def _ingest(venues: tuple[str, ...]) -> User:
 def _aggregator(venues: tuple[str, ...]) -> User:
     return User(
         "aggregator",
-        writes=(_OUTS, *_CHECKPOINTS, *_group(keys.OUT), keys.latency("aggregator")),
+        writes=(_OUTS, *_CHECKPOINTS, _UPTIMES, *_group(keys.OUT), keys.latency("aggregator")),
         reads=(_STREAMS, _STATUSES, *(keys.lease(venue, ANY) for venue in venues)),
         channels=(_BOOKS, keys.HEARTBEAT, keys.bell(ANY, ANY)),
-        commands=(*_CONNECTING, *_LEASING, *_APPENDING, "subscribe", "xrange", "mget", "hgetall"),
+        commands=(*_CONNECTING, *_LEASING, *_APPENDING, "subscribe", "xrange", "mget", "hgetall", "hincrby", "expire"),
     )
 
 
@@ -98,7 +98,7 @@ def _others() -> Iterator[User]:
     yield User(
         "gateway",
         writes=(keys.latency("gateway"),),
-        reads=(_OUTS, _STATUSES, _SUMMARIES),
+        reads=(_OUTS, _STATUSES, _SUMMARIES, _UPTIMES),
         channels=(_BOOKS, keys.HEARTBEAT),
         commands=(*_CONNECTING, "subscribe", "ping", "xrange", "xrevrange", "mget", "hgetall", "set"),
     )

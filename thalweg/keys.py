@@ -17,6 +17,7 @@ ingest workers, named by the venue, or the aggregators, named `out`.
 | `epoch:{3}:binance` | string | the last epoch handed out for a shard |
 | `workers:{3}:binance` | sorted set | live workers of a group, by the server's milliseconds of their last beat there |
 | `budget:{binance}:ADDRESS` | hash | requests that one address may still make of a venue |
+| `uptime:{BTC-USDT}:HOUR` | hash | of each venue: ms observed and live, times it ceased to be; expires |
 | `lat:SERVICE` | string | a service's latency summary, JSON, expires |
 | `hb` | channel | heartbeat of the aggregator with head sequences, JSON |
 
@@ -66,6 +67,11 @@ def status(instrument: str, venue: str) -> str:
 def previous_checkpoint(instrument: str) -> str:
     """Give the aggregator's last checkpoint but one of an instrument."""
     return f"ckpt:{{{instrument}}}:prev"
+
+
+def uptime(instrument: str, hour: int | str) -> str:
+    """Give the hash of how long an instrument's books were live in an hour, counted from the Unix epoch."""
+    return f"uptime:{{{instrument}}}:{hour}"
 
 
 def lease(group: str, shard: int | str) -> str:

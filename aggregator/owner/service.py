@@ -189,8 +189,8 @@ class Owner:
 
     def _keep(self, now: int) -> list[bytes]:
         """Give the commands that are due each second; as all is settled, checkpoints tell what is in `out:`."""
-        self._next_keep = now + KEEP_NS
-        return [command for outlet in self._outlets.values() for command in outlet.keep(now)]
+        self._next_keep, ts_now = now + KEEP_NS, self._clock.wall_ns()
+        return [command for outlet in self._outlets.values() for command in outlet.keep(now, ts_now)]
 
     def _alarm(self) -> None:
         """Make the next turn a sweep."""

@@ -8,6 +8,7 @@ from typing import Any
 import thalweg
 from gateway.contract.schema import Schema, Schemas
 from gateway.rest.asked import DEFAULT_DEPTH, DEFAULT_TRADES, MOST_TRADES
+from gateway.rest.uptime import DEFAULT_HOURS, MOST_HOURS
 from gateway.shapes import answers
 from thalweg.publication import VIEW_DEPTH
 
@@ -78,6 +79,8 @@ PATHS = (
     Path(f"{API}/version", "What runs.", answers.Version),
     Path(f"{API}/instruments", "All instruments.", answers.InstrumentList),
     Path(f"{API}/venues", "All venues.", answers.VenueList, (503,)),
+    Path(f"{API}/uptime", "How long books were live of late, and how often they ceased to be.", answers.UptimeAnswer,
+         (400, 503), (_integer("hours", "the last of them is the present one", DEFAULT_HOURS, MOST_HOURS),)),
     Path(f"{API}/books/{{instrument}}", "The live books together.", answers.LadderAnswer, (304, 400, 404, 503),
          (INSTRUMENT, DEPTH, GROUP, KNOWN)),
     Path(f"{API}/books/{{venue}}/{{instrument}}", "One venue's book.", answers.BookAnswer, (304, 400, 404, 503),

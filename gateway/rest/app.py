@@ -16,7 +16,7 @@ from gateway.bearer import from_header
 from gateway.channels import ANY_VENUE, RATES_MS, TICK_MS, parse_channel, quantise
 from gateway.contract.document import DOCUMENTS, written
 from gateway.replica import Replica
-from gateway.rest import asked, books, edges, impact, system
+from gateway.rest import asked, books, edges, impact, system, uptime
 from gateway.rest.asked import BadQuery
 from gateway.rest.measures import Facts, measures
 from gateway.rest.transport import EventStream
@@ -46,6 +46,7 @@ def routes() -> list[Route]:
         "/api/v1/version": _version,
         "/api/v1/instruments": _instruments,
         "/api/v1/venues": _venues,
+        "/api/v1/uptime": _uptime,
         "/api/v1/books/{instrument}": _ladder,
         "/api/v1/books/{venue}/{instrument}": _book,
         "/api/v1/bbo": _best,
@@ -148,6 +149,13 @@ async def _instruments(request: Request) -> Response:
 async def _venues(request: Request) -> Response:
     gateway = _gateway(request)
     return json_response(system.venues(gateway.hub, await gateway.capabilities(), gateway.settings.fee_bps))
+
+
+async def _uptime(request: Request) -> Response:
+    at = now()
+    hours = asked.whole(request.query_params, "hours", uptime.DEFAULT_HOURS, uptime.MOST_HOURS)
+    kept = await _gateway(request).uptimes(uptime.hours_before(at.wall, max(hours, 1)))
+    return json_response(uptime.uptime(kept, max(hours, 1), at))
 
 
 async def _ladder(request: Request) -> Response:

@@ -66,6 +66,35 @@ class VenueList(TypedDict):
     venues: list[VenueFacts]
 
 
+class BookUptime(TypedDict):
+    """How long one book was live."""
+
+    instrument: str
+    venue: str
+    observed_s: Annotated[float, "published by an aggregator, and traded"]
+    live_s: float
+    live_share: Annotated[str | None, "of what was observed, rounded down; null: nothing was"]
+    falls: Annotated[int, "times it ceased to be live"]
+
+
+class VenueUptime(TypedDict):
+    """How long the books of a venue were live, together."""
+
+    venue: str
+    books: int
+    live_share: Annotated[str | None, "of what was observed of all its books, rounded down; null: nothing was"]
+    falls: int
+
+
+class UptimeAnswer(TypedDict):
+    """How long books were live of late."""
+
+    as_of: int
+    hours: Annotated[int, "whole hours by the clock; the last is the present one"]
+    venues: list[VenueUptime]
+    books: list[BookUptime]
+
+
 class Placed(TypedDict):
     """Where an answer about an instrument comes from, and how old it is."""
 

@@ -12,9 +12,10 @@ export class Diagnostics {
    * @param {HTMLElement} drawer
    * @param {Journal} journal
    * @param {Market} market
+   * @param {function(): Promise<?object>} askUptime how long books were live of late; null where the gateway does not say
    */
-  constructor(drawer, journal, market) {
-    Object.assign(this, { drawer, journal, market });
+  constructor(drawer, journal, market, askUptime) {
+    Object.assign(this, { drawer, journal, market, askUptime });
     this.renderedMs = -Infinity;
     this.rows = new Map();
     this.opener = null;
@@ -30,6 +31,7 @@ export class Diagnostics {
     if (isOpen) {
       this.opener = document.activeElement;
       this.drawer.focus();
+      this.#renderUptime();
     } else this.opener?.focus?.();
   }
 
@@ -99,7 +101,8 @@ export class Diagnostics {
       return node;
     };
     const head = within(element("header"), element("h2", "", "Diagnostics"), button("copy as JSON", (node) => this.#copy(node)), button("close", () => this.toggle()));
-    within(this.drawer, head, this.#buildFacts(), this.#buildTable(), this.#buildMessages(button));
+    this.uptime = element("p", "uptime");
+    within(this.drawer, head, this.#buildFacts(), this.uptime, this.#buildTable(), this.#buildMessages(button));
   }
 
   #buildFacts() {
@@ -110,6 +113,13 @@ export class Diagnostics {
       within(list, within(element("div"), element("dt", "", name), this.facts.get(name)));
     }
     return list;
+  }
+
+  /** Ask once whenever the drawer is opened: hours change slowly. */
+  async #renderUptime() {
+    const answer = await this.askUptime();
+    const words = (one) => `${one.venue} ${uptimeWords(one)}`;
+    setText(this.uptime, answer?.venues.length ? `Live in the last ${answer.hours} h: ${answer.venues.map(words).join(" · ")}` : "");
   }
 
   #buildTable() {
@@ -147,6 +157,12 @@ export class Diagnostics {
     }
     setTimeout(() => setText(node, "copy as JSON"), 4 * RENDER_MS);
   }
+}
+
+/** "99.98 %, 3 losses": of all books of a venue together. */
+function uptimeWords(one) {
+  const share = one.live_share === null ? "not observed" : `${(Number(one.live_share) * 100).toFixed(3)} %`;
+  return `${share}, ${one.falls} ${one.falls === 1 ? "loss" : "losses"}`;
 }
 
 function cut(text) {

@@ -71,7 +71,7 @@ class Page {
     this.topbar = new TopBar({ chip: byId("connection"), list: byId("venues"), banner: byId("banner"), announcer: byId("announcer") }, market);
     this.panels = new Panels(market, this.view, { focusOn: (name) => this.focusOn(name), mark: (...names) => this.#mark(...names) });
     this.help = new Help(byId("help"));
-    this.diagnostics = new Diagnostics(byId("diagnostics"), this.journal, market);
+    this.diagnostics = new Diagnostics(byId("diagnostics"), this.journal, market, () => ask("api/v1/uptime", byId("token")));
     this.palette = new Palette(byId("palette"), market.instruments.map(({ name }) => name), (name) => this.focusOn(name));
     byId("picker").replaceChildren(...market.instruments.map(({ name }) => new Option(name, name)));
   }
