@@ -19,6 +19,7 @@ from thalweg.loop.service import settle, spin
 from thalweg.settings import Settings, load_settings
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
+LINES, WINDOW_S, KINDS = 20, 10.0, 512  # of one kind in a window; kinds that are remembered at once
 LOG = logging.getLogger("thalweg")
 UNPRINTABLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 UNPRINTABLE |= {code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)}  # halves of surrogate pairs: no UTF-8
@@ -42,9 +43,38 @@ def _escape(record: logging.LogRecord) -> bool:
     return True
 
 
+class Limit(logging.Filter):
+    """Lets so many lines of a kind pass in a window of time; the first of a later window says how many did not.
+
+    A kind is a logger with a level and a text before its values are filled in, so a venue or a client that goes wrong
+    again and again can't fill the log. Errors that end a process are one line each and never of a kind that is full.
+    """
+
+    def __init__(self, lines: int = LINES, window_s: float = WINDOW_S) -> None:
+        """Begin with nothing seen."""
+        super().__init__()
+        self._lines, self._window_s = lines, window_s
+        self._seen: dict[tuple[str, int, str], tuple[float, int]] = {}  # when the window began, how many came in it
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether a line is to be written."""
+        kind = record.name, record.levelno, str(record.msg)
+        began, count = self._seen.get(kind, (record.created, 0))
+        if record.created - began >= self._window_s:
+            left_out = max(count - self._lines, 0)
+            if left_out:
+                record.msg, record.args = f"{record.getMessage()} (and {left_out} more like it since)", None
+            began, count = record.created, 0
+        elif kind not in self._seen and len(self._seen) >= KINDS:
+            self._seen.clear()
+        self._seen[kind] = began, count + 1
+        return count < self._lines
+
+
 def set_up_logging(form: str) -> None:
-    """Send log lines to stderr as `text` or `json`; control characters in them are escaped."""
+    """Send log lines to stderr as `text` or `json`, not too many; control characters in them are escaped."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(Limit())
     handler.addFilter(_escape)
     text = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
     handler.setFormatter(_JsonLines() if form == "json" else text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from thalweg.service import write_report
+from thalweg.service import Limit, write_report
 
 HEAD = """
 import asyncio, logging, os, signal, sys
@@ -179,3 +180,23 @@ def test_a_loop_that_spins_is_stopped_like_any_other() -> None:
     assert service.stdout.readline() == "ready\n"
     service.send_signal(signal.SIGTERM)
     assert ended(service) == (0, "")
+
+
+def _said(limit: Limit, at: float, text: str, *values: object, name: str = "venue") -> str | None:
+    record = logging.LogRecord(name, logging.WARNING, "", 0, text, values, None)
+    record.created = at
+    return record.getMessage() if limit.filter(record) else None
+
+
+def test_a_kind_of_line_is_limited_and_says_how_many_were_left_out() -> None:
+    limit = Limit(lines=2, window_s=10.0)
+    first = [_said(limit, second, "bad frame %d of 100 %%", second) for second in range(5)]
+    assert first == ["bad frame 0 of 100 %", "bad frame 1 of 100 %", None, None, None]
+    assert _said(limit, 11, "bad frame %d of 100 %%", 11) == "bad frame 11 of 100 % (and 3 more like it since)"
+    assert _said(limit, 12, "bad frame %d of 100 %%", 12) == "bad frame 12 of 100 %"
+
+
+def test_kinds_do_not_take_each_others_lines() -> None:
+    limit = Limit(lines=1, window_s=10.0)
+    assert [_said(limit, 0, text) for text in ("a", "b", "a")] == ["a", "b", None]
+    assert _said(limit, 0, "a", name="another") == "a"
