@@ -14,7 +14,7 @@ BINARY, TEXT = 2, 1  # opcodes
 # A level of any dialect, after the size's key, as the second of a pair or, bare and maybe signed, as the last of three:
 # what is before the size, and the size.
 SIZE = re.compile(rb'(\["[0-9.]+",|\[[0-9.]+,[0-9]+,|"qty":|"new_quantity":)"?(-?[0-9]+(?:\.[0-9]+)?)"?')
-CHECKSUM = re.compile(rb',"checksum":(\d+)')
+CHECKSUM = re.compile(rb'(,"checksum":|"cs",)-?\d+')  # beside a book's levels, or in a frame of its own
 
 
 def oversized(body: bytes, mebibytes: float) -> Effect:
@@ -68,9 +68,9 @@ SPOILS: dict[str, Callable[[bytes, float], Effect]] = {
 
 
 LIES: dict[str, Callable[[bytes], bytes]] = {
-    "checksum_zero": lambda body: CHECKSUM.sub(b',"checksum":0', body),
-    "checksum_gone": lambda body: CHECKSUM.sub(b"", body),
-    "checksum_stuck": lambda body: CHECKSUM.sub(b',"checksum":1234567890', body),
+    "checksum_zero": lambda body: CHECKSUM.sub(rb"\g<1>0", body),
+    "checksum_gone": lambda body: CHECKSUM.sub(lambda match: b"" if match[1][:1] == b"," else b'"hb"', body),
+    "checksum_stuck": lambda body: CHECKSUM.sub(rb"\g<1>1234567890", body),
 }
 
 

@@ -14,6 +14,7 @@ TABLE = (
     "coinbase",
     "cryptocom",
     "bitstamp",
+    "bitfinex",
     "okx",
 )
 VENUES: Mapping[str, Venue] = {name: import_module(f"{__name__}.{name}").VENUE for name in TABLE}

@@ -77,12 +77,19 @@ def check(venue: str, message: Message) -> str:
     return "ignored"
 
 
-def _judge(name: str) -> Callable[[bytes], object]:
-    decode = VENUES[name].decode
-    general = getattr(MODULES[name], "_decode", decode)  # where there is no fast way, there is one decoder
+def _reader(name: str) -> Callable[[bytes, Scales], Decoded]:
+    """The decoder of a connection that has brought the venue's control frames, if that makes a difference."""
+    reader = VENUES[name].new_reader()
+    for line in (FRAMES / name / "control.jsonl").read_bytes().splitlines() if VENUES[name].reader else ():
+        reader.decode(line, KNOWN[0])
+    return reader.decode
 
+
+def _judge(name: str) -> Callable[[bytes], object]:
     def judge(frame: bytes) -> object:
         scales = KNOWN[len(frame) % len(KNOWN)]
+        decode = _reader(name)
+        general = getattr(MODULES[name], "_decode", decode)  # where there is no fast way, there is one decoder
         fast, slow = outcome(decode, frame, scales), outcome(general, frame, scales)
         if isinstance(fast, str):
             assert fast == slow, "the two ways differ"

@@ -89,7 +89,7 @@ class Scene:
         """Do what one line says."""
         self.now += SECOND // 1000
         now, kind, rest, symbol = self.now, line[:1], line[1:], SYMBOLS[self.venue.name]
-        if kind == b"{":
+        if kind in (b"{", b"["):
             self.do(lambda session: session.frame(line, now, now))
         elif kind == b"@":
             self.do(lambda session: session.book_fetched(symbol, rest, now, now))

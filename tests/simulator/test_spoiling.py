@@ -64,6 +64,9 @@ def test_a_checksum_is_nothing_or_always_the_same() -> None:
     assert json.loads(LIES["checksum_zero"](KRAKEN))["checksum"] == 0
     assert "checksum" not in json.loads(LIES["checksum_gone"](KRAKEN))
     assert json.loads(LIES["checksum_stuck"](KRAKEN))["checksum"] == 1234567890
+    alone = b'[10092,"cs",-890884919,23]'
+    told = [json.loads(LIES[f"checksum_{how}"](alone)) for how in ("zero", "gone", "stuck")]
+    assert told == [[10092, "cs", 0, 23], [10092, "hb", 23], [10092, "cs", 1234567890, 23]]
 
 
 @pytest.mark.parametrize("rest", [b"", b'["1","2"]'])

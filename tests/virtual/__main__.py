@@ -2,6 +2,7 @@
 
 --seed N      may be repeated; without one, a few fixed seeds and one by the clock
 --minutes M   of virtual time, with something going wrong every few seconds
+--usual       of the usual venues alone: a seed then means the same whatever other venues there are
 --verbose     tell what goes wrong, and when
 --mutant X    plant a fault in the code, which the judge must find: see `tests/virtual/mutants.py`
 """
@@ -22,6 +23,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, action="append")
     parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--usual", action="store_true")
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--mutant")
     options = parser.parse_args()
@@ -35,7 +37,7 @@ def main() -> int:
     failed = False
     for seed in options.seed or (*SEEDS, int(time.time())):
         started = time.monotonic()
-        scenario = Scenario(seed, options.minutes)
+        scenario = Scenario(seed, options.minutes, usual=options.usual)
         if options.verbose:
             scenario.log = print
         scenario.run()
@@ -52,7 +54,9 @@ def main() -> int:
             print(f"  {violation}")
         if scenario.violations:
             failed = True
-            print(f"  again: python -m tests.virtual --seed {seed} --minutes {options.minutes:g}")
+            print(
+                f"  again: python -m tests.virtual --seed {seed} --minutes {options.minutes:g}{' --usual' * options.usual}"
+            )
     sys.stdout.flush()
     os._exit(int(failed))  # tasks of killed processes are pending for ever
 

@@ -41,13 +41,16 @@ TOO_RARE = {"delist", "maintenance", "max_age", "rest_418", "skew"}  # long; pic
 class Scenario:
     """A run of a seed."""
 
-    def __init__(self, seed: int, minutes: float) -> None:
+    def __init__(self, seed: int, minutes: float, *, usual: bool = False) -> None:
+        """Draw what there is; of the `usual` venues alone, so that a seed means the same whatever else there is."""
         self.seed, self.minutes = seed, minutes
         self.random = Random(seed)
         random.seed(seed)
         self.timeline = Timeline()
         self.network = Link.network = Network(self.timeline, Random(f"{seed}/network"))
-        self.names = sorted(self.random.sample(sorted(VENUES), self.random.choice((1, 1, 2))))
+        self.names = sorted(
+            self.random.sample(sorted(load_instruments().usual if usual else VENUES), self.random.choice((1, 1, 2)))
+        )
         chosen = load_instruments().only(INSTRUMENTS[: self.random.choice((1, 1, 2))], self.names)
         world = World(chosen, RATE, seed, Script(), self.timeline.wall, self.names)
         self.venues = Venues(self.timeline, world, Random(f"{seed}/venues"))

@@ -46,6 +46,6 @@ def test_a_seed_gives_the_same_run_again() -> None:
     ],
 )
 def test_a_planted_fault_is_found(mutant: str, seed: int, found: str) -> None:
-    done = run("--seed", str(seed), "--minutes", "6", "--mutant", mutant)
+    done = run("--seed", str(seed), "--minutes", "6", "--usual", "--mutant", mutant)
     assert done.returncode == 1, done.stdout + done.stderr[-2000:]
     assert re.search(rf"s: ({found}) ", done.stdout), done.stdout

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ingest.venue import BookUpdate, Message, Venue
+from ingest.venue import BookUpdate, Message, Reader, Venue
 
 FRAMES = Path(__file__).parents[2] / "frames"
 MS = 1_000_000  # ns
@@ -19,7 +19,7 @@ def frames(venue: str, case: str) -> list[bytes]:
 
 def scales(symbol: str) -> tuple[int, int] | None:
     """Two instruments as venues spell them, with units unlike the default so that a mixed-up scale shows."""
-    bitcoin = {"BTCUSDT", "BTC-USDT", "BTC_USDT", "BTC/USD", "BTC-USD", "BTC_USD", "tBTCUSD", "btcusdt"}
+    bitcoin = {"BTCUSDT", "BTC-USDT", "BTC_USDT", "BTC/USD", "BTC-USD", "BTC_USD", "tBTCUST", "btcusdt"}
     return (2, 8) if symbol in bitcoin else {"ETHUSDT": (4, 6)}.get(symbol)
 
 
@@ -30,9 +30,18 @@ def plain(message: Message) -> Message:
     return message
 
 
+def reader_of(venue: Venue) -> Reader:
+    """What reads a connection that has brought the venue's control frames, if that makes a difference."""
+    reader = venue.new_reader()
+    for line in frames(venue.name, "control") if venue.reader else ():
+        reader.decode(line, scales)
+    return reader
+
+
 def decoded(venue: Venue, *lines: bytes) -> list[Message]:
-    """The messages of some frames, comparable."""
-    return [plain(message) for line in lines for message in venue.decode(line, scales).messages]
+    """The messages of some frames of one connection, comparable."""
+    reader = reader_of(venue)
+    return [plain(message) for line in lines for message in reader.decode(line, scales).messages]
 
 
 def book(symbol: str, whole: bool, bids: list[list[int]], asks: list[list[int]], **more: Any) -> BookUpdate:

@@ -75,7 +75,10 @@ class Followed:
     def step(self) -> None:
         """Let time pass, deliver what came, judge, and tick."""
         self.bench.run(STEP_MS)
-        for frame in self.bench.frames(self.client):
+        client = self.client
+        for frame in self.bench.frames(client):
+            if self.client is not client:  # what is left was of a connection that is no more
+                break
             self.frames += 1
             self.do(self.session.frame(frame.encode("utf-8", "surrogateescape"), self.bench.now, self.bench.now))
             self.judge()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ingest.venue import BookUpdate, Control, Decoded, Ignored, Refused, Sign, TradeUpdate, Venue
 from ingest.venues import VENUES
-from tests.ingest.venues.shapes import FRAMES, scales
+from tests.ingest.venues.shapes import FRAMES, reader_of, scales
 from thalweg.errors import DecodeError
 from thalweg.fixed import INT64_MAX
 from thalweg.instruments import SYMBOL
@@ -33,7 +33,7 @@ ODD = st.recursive(
 def attempt(venue: Venue, data: bytes) -> None:
     """Give the bytes to everything that reads bytes."""
     try:
-        check(venue.decode(data, scales))
+        check(reader_of(venue).decode(data, scales))
     except DecodeError:
         pass
     if venue.rest_snapshot:
