@@ -54,9 +54,8 @@ def main() -> int:
             print(f"  {violation}")
         if scenario.violations:
             failed = True
-            print(
-                f"  again: python -m tests.virtual --seed {seed} --minutes {options.minutes:g}{' --usual' * options.usual}"
-            )
+            same = " --usual" * options.usual
+            print(f"  again: python -m tests.virtual --seed {seed} --minutes {options.minutes:g}{same}")
     sys.stdout.flush()
     os._exit(int(failed))  # tasks of killed processes are pending for ever
 
