@@ -73,6 +73,8 @@ class Server:
             b"HGETALL": lambda words: [part for item in self.keys.get(words[1], {}).items() for part in item],
             b"PTTL": lambda words: self._left(words[1]),
             b"HGET": lambda words: self.keys.get(words[1], {}).get(words[2]),
+            b"HINCRBY": self._hincrby,
+            b"EXPIRE": lambda words: self._expire(words[1], int(words[2]) * 1000),
             b"PING": lambda words: "PONG",
             b"FCALL": self._fcall,
         }
@@ -184,6 +186,12 @@ class Server:
         if len(words) > 4:
             self._expire(words[1], int(words[4]) * (1000 if words[3].upper() == b"EX" else 1))
         return "OK"
+
+    def _hincrby(self, words: Words) -> int:
+        self._room()
+        table = self.keys.setdefault(words[1], {})
+        table[words[2]] = b"%d" % (int(table.get(words[2], b"0")) + int(words[3]))
+        return int(table[words[2]])
 
     def _del(self, words: Words) -> int:
         return sum(self._drop(key) for key in words[1:])
