@@ -23,7 +23,7 @@ from gateway.rest.app import measured
 from gateway.rest.system import health
 from gateway.sink import Board
 from gateway.source import Source, now
-from gateway.transport import FanoutProtocol, HandshakeProtocol, say_farewell
+from gateway.transport import TURNS, FanoutProtocol, HandshakeProtocol, say_farewell
 from thalweg.errors import SettingsError
 from thalweg.latency import Rings
 from thalweg.loop.service import watch
@@ -35,6 +35,7 @@ LOG = logging.getLogger(__name__)
 TICK_S = TICK_MS / 1000
 TICKS_PER_HEARTBEAT = HEARTBEAT_MS // TICK_MS
 SESSIONS_AT_ONCE = 64  # clients written to before others get a turn: 64 take about 1.5 ms
+CLEAR_S = 0.003  # before a tick nobody is read any more: two turns of the slowest requests
 AWAY_MS = (500, 3000)  # when clients may come back after a stop: spread, so that they don't come all at once
 ENDED_BY_US = ("without completing handshake", "Invalid HTTP request", "without completing response")
 KERNEL_BYTES = 64 * 1024  # of one client, that the kernel takes and has not sent: by itself it would take 4 MiB
@@ -139,7 +140,9 @@ async def tick(gateway: Gateway, rings: Rings, writing: asyncio.Lock) -> None:
     beats = 0
     while True:
         number = int((time.monotonic() - start) / TICK_S) + 1
-        await asyncio.sleep(start + number * TICK_S - time.monotonic())
+        wait_s = start + number * TICK_S - time.monotonic()
+        asyncio.get_running_loop().call_later(max(wait_s - CLEAR_S, 0), TURNS.hold)
+        await asyncio.sleep(wait_s)
         at = now()
         gateway.progress_ns = at.monotonic
         arrivals, gateway.hub.arrivals = gateway.hub.arrivals, []
@@ -153,6 +156,7 @@ async def tick(gateway: Gateway, rings: Rings, writing: asyncio.Lock) -> None:
                 session.flush(joined)
                 if count % SESSIONS_AT_ONCE == 0:
                     await asyncio.sleep(0)
+        TURNS.release()
         sample(rings, arrivals, at.wall, time.time_ns())
 
 

@@ -47,3 +47,25 @@ async def test_what_comes_at_once_is_read_in_order_a_few_in_each_turn() -> None:
     await asyncio.sleep(0)  # a turn in which nothing came
     turns.take(senders[0], b"b")
     assert read[-1] == (0, b"b")
+
+
+@pytest.mark.anyio
+async def test_nobody_is_read_while_all_are_held() -> None:
+    turns, read = Turns(), list[tuple[int, bytes]]()
+    senders = [Sender(read, number) for number in range(2 * AT_ONCE)]
+    turns.take(senders[0], b"a")
+    turns.hold()
+    for one in senders[1:]:
+        turns.take(one, b"a")
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert read == [(0, b"a")]
+    assert [one.paused for one in senders] == [False] + [True] * (2 * AT_ONCE - 1)
+    turns.release()
+    assert [number for number, _ in read] == list(range(1 + AT_ONCE))
+    await asyncio.sleep(0)
+    assert [number for number, _ in read] == list(range(2 * AT_ONCE))
+    turns.hold()
+    turns.release()
+    turns.take(senders[0], b"b")
+    assert read[-1] == (0, b"b")
