@@ -5,7 +5,7 @@
 #   SKIP_BROWSER=1         for `make test`: leave the browser tests out, reported as skips
 
 .DEFAULT_GOAL := help
-.PHONY: help install up check test test-browser chaos compose-test soak fuzz bench bench-peers images lock sbom audit clean
+.PHONY: help install up check test test-browser chaos consumers compose-test soak fuzz bench bench-peers images lock sbom audit clean
 
 BIN := .venv/bin
 ON = $(filter-out 0 no off false,$(1))
@@ -48,6 +48,9 @@ chaos: install  ## faults of every kind against real processes (SEED=1 MINUTES=1
 
 compose-test: install  ## the containers on a real engine: build, start, scale, kill, stop (needs Docker, as root)
 	@$(BIN)/python -m tests.compose $(ARGS)
+
+consumers: install  ## the programs of examples/ follow the demo through a minute of trouble (SECONDS=60)
+	@$(BIN)/python -m tests.examples --seconds $(or $(SECONDS),60)
 
 soak: install  ## 54 books at 1,000 frames/s: memory and file descriptors must stay level (MINUTES=10)
 	@$(BIN)/python -m tests.chaos.soak --minutes $(or $(MINUTES),10)

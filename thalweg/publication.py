@@ -193,8 +193,10 @@ def decode_publication(record: bytes) -> Publication:
 
 def _decode(record: bytes) -> Publication:
     head = _HEAD.unpack_from(record)
-    if head[:2] != (_MAGIC, VERSION):
-        raise ValueError(f"not a version {VERSION} record: {record[:4]!r}")
+    if head[0] != _MAGIC:
+        raise ValueError(f"not a record: {record[:4]!r}")
+    if head[1] != VERSION:
+        raise ValueError(f"records of layout version {head[1]}; this reader knows {VERSION}: update it")
     venues, runs, changes, trades, id_bytes = head[6:11]
     at = _HEAD.size
     lines = [_decode_venue(_VENUE.unpack_from(record, at + k * _VENUE.size)) for k in range(venues)]

@@ -40,14 +40,16 @@ from thalweg.cursor import (
     EpochBegan,
     Item,
     Lapped,
+    OutItem,
     Position,
+    Published,
     Regressed,
     Silent,
     Unreadable,
 )
 from thalweg.errors import RedisTrouble, SettingsError, WireError
 from thalweg.followed import FollowedBook
-from thalweg.streams.source import Raw, find_starts, read_on, regressed
+from thalweg.streams.source import Raw, find_starts, newest, publications, read_on, regressed
 from thalweg.transport import RedisLink
 
 __all__ = [
@@ -60,11 +62,14 @@ __all__ = [
     "Follower",
     "Item",
     "Lapped",
+    "OutItem",
     "Position",
+    "Published",
     "Regressed",
     "Silent",
     "Unreadable",
     "follow",
+    "follow_records",
 ]
 
 NAME = "thalweg-reader"  # what `CLIENT LIST` shows
@@ -97,6 +102,37 @@ async def follow(url: str, stream: str, name: str = NAME) -> AsyncIterator[Follo
     finally:
         await items.aclose()
         await follower.close()
+
+
+async def follow_records(url: str, *instruments: str, name: str = NAME) -> AsyncGenerator[OutItem | Disconnected, None]:
+    """Give what the aggregator publishes of these instruments from now on, whatever happens to the server.
+
+    A record (`Published`) holds changes of all venues' best 200 a side, and which entries went in: see `docs/wire.md`.
+
+    Raises:
+        SettingsError: the URL is not one.
+        WireError: a record is not in a layout this version knows.
+    """
+    link = RedisLink(url, name)
+    after: dict[str, Position] = {}
+    backoff_s = FIRST_BACKOFF_S
+    try:
+        while True:
+            try:
+                await link.connect()
+                for instrument in instruments:
+                    after.setdefault(instrument, await newest(link, keys.out(instrument)))
+                async for item in publications(link, instruments, after=after):
+                    backoff_s = FIRST_BACKOFF_S
+                    if isinstance(item, Published):
+                        after[item.instrument] = item.epoch, item.seq
+                    yield item
+            except RedisTrouble as trouble:
+                yield Disconnected(str(trouble))
+            await asyncio.sleep(random.uniform(0, backoff_s))
+            backoff_s = min(backoff_s * 2, LONGEST_BACKOFF_S)
+    finally:
+        await link.close()
 
 
 class Follower:

@@ -205,6 +205,16 @@ async def regressed(link: RedisLink, cursors: dict[str, Cursor]) -> list[Regress
     return found
 
 
+async def newest(link: RedisLink, key: str) -> Position:
+    """Give the newest ID ever of a stream; (0, 0) for one that is not there.
+
+    Raises:
+        RedisTrouble: the connection failed.
+    """
+    (reply,) = await link.run([pack("XINFO", "STREAM", key)])
+    return last_id(reply)
+
+
 def last_id(reply: Reply) -> Position:
     """Give the newest ID ever of a stream from a reply to XINFO STREAM; (0, 0) for one that is not there.
 
