@@ -81,7 +81,7 @@ export function checkWords(check) {
 /** The same of one book as it stands: one that is not live, or whose check failed too often, is not verified. */
 export function bookCheckWords({ state, flags }, check) {
   if (state !== "live") return `unverified: ${state}`;
-  if (flags.includes("unverified")) return `unverified: ${detectorName(check)} in doubt`;
+  if (flags.includes("unverified") && check?.detector !== "none") return `unverified: ${detectorName(check)} in doubt`;
   return checkWords(check) || "not known yet";
 }
 

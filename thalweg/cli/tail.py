@@ -147,6 +147,7 @@ def words_of(event: Event, places: tuple[int, int], every_level: bool) -> str:
         case Open():
             depth = "all" if event.depth is None else event.depth
             verified = "all" if event.verified_depth is None else event.verified_depth
+            verified = "nothing" if event.detector == "none" else verified
             decimals = f"{event.price_decimals} and {event.size_decimals} decimals"
             return f"open     {decimals}, depth {depth}, detector {event.detector}, verified depth {verified}"
 

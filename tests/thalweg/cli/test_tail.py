@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -65,6 +66,8 @@ def test_states_and_openings_are_words() -> None:
     assert (shown(status) or "").endswith("status   live late crossed: no reason given")
     opened = Open("kraken", "BTC-USD", 8, 8, 25, "checksum", None, 1)
     assert (shown(opened) or "").endswith("open     8 and 8 decimals, depth 25, detector checksum, verified depth all")
+    unchecked = shown(replace(opened, detector="none")) or ""
+    assert unchecked.endswith("detector none, verified depth nothing")
 
 
 def test_json_has_every_field() -> None:
