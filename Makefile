@@ -38,7 +38,7 @@ else
 endif
 
 test-browser: install  ## only the browser tests, all before a real gateway and some before the whole demo
-	@chromium=$$(deploy/chromium) && THALWEG_WHOLE_PAGE=1 THALWEG_CHROMIUM="$$chromium" $(BIN)/python -m pytest -m browser
+	@chromium=$$(deploy/chromium) && THALWEG_CHROMIUM="$$chromium" $(BIN)/python -m pytest -m browser
 
 # On Valkey from the lock and on the system's Redis. The seed is printed; the same seed makes the same schedule.
 chaos: install  ## faults of every kind against real processes (SEED=1 MINUTES=11.5 SERVERS=valkey,redis MUTANTS=1)

@@ -13,7 +13,7 @@ MOST_HOURS = 168  # that are kept
 DEFAULT_HOURS = 24
 
 Hours = Mapping[str, Iterable[Mapping[str, str]]]
-"""By instrument, the fields of each hour's hash: `kraken.live_ms` and so on."""
+"""By instrument, the fields of each hour's hash: `<venue>.live_ms` and so on."""
 
 
 def hours_before(ts_now: int, count: int) -> range:

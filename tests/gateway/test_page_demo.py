@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -13,9 +12,6 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 from tests.gateway.browsing import browsing, listened, until
 from tests.gateway.demo import Demo
 
-pytestmark = pytest.mark.skipif(
-    "THALWEG_WHOLE_PAGE" not in os.environ, reason="a minute long: make test-browser runs it, make test does not yet"
-)
 VENUES = 6
 WAIT_MS = 30_000
 DESK, WIDE, PHONE = (
