@@ -5,7 +5,7 @@
 #   SKIP_BROWSER=1         for `make test`: leave the browser tests out, reported as skips
 
 .DEFAULT_GOAL := help
-.PHONY: help install up check test test-browser chaos consumers compose-test soak fuzz bench bench-peers images lock sbom audit clean
+.PHONY: help install up check test test-browser test-cluster chaos consumers compose-test soak fuzz bench bench-peers images lock sbom audit clean
 
 BIN := .venv/bin
 ON = $(filter-out 0 no off false,$(1))
@@ -39,6 +39,9 @@ endif
 
 test-browser: install  ## only the browser tests, all before a real gateway and some before the whole demo
 	@chromium=$$(deploy/chromium) && THALWEG_CHROMIUM="$$chromium" $(BIN)/python -m pytest -m browser
+
+test-cluster: install  ## a Redis Cluster and Sentinels under load: killed, hung, emptied, moved, failed over
+	THALWEG_WHOLE_CLUSTER=1 $(BIN)/python -m pytest tests/cluster tests/thalweg/cluster
 
 # On Valkey from the lock and on the system's Redis. The seed is printed; the same seed makes the same schedule.
 chaos: install  ## faults of every kind against real processes (SEED=1 MINUTES=11.5 SERVERS=valkey,redis MUTANTS=1)

@@ -33,7 +33,7 @@ from thalweg.probe.measure import Distribution, Measure, about
 from thalweg.probe.service import probe
 from thalweg.service import write_report
 from thalweg.settings import Settings
-from thalweg.transport import RedisLink, checked
+from thalweg.transport import RedisLink, answered
 
 STOP_S = 4.0  # for all of the stop; the supervisor gives us 5 s
 SPARE_MS = 5  # after the end of a lease, so that it is surely over
@@ -134,21 +134,22 @@ class Aggregator:
             self.beats += 1
             try:
                 await self._beat()
-                self._trouble = None
             except RedisTrouble as error:
-                await self._tell(str(error))
+                self._connected = False
+                await self._tell(str(error), self.shards)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(BEAT_S, self._lapse_s)):
                     await self._stopped()
 
-    async def _tell(self, trouble: str) -> None:
-        """Say what keeps us from beating: once in the log, and as heartbeats of the shards nobody owns."""
+    async def _tell(self, trouble: str, numbers: Iterable[int]) -> None:
+        """Say what keeps us from beating: once in the log, and as heartbeats of those shards that nobody owns."""
         if trouble != self._trouble:
             LOG.warning("no place among the aggregators: %s; trying again until it works", trouble.rstrip("."))
-        self._trouble, self._connected = trouble, False
-        idle = [shard.complaint(trouble) for shard in self.shards.values() if shard.duty.role is not Role.OWNER]
+        self._trouble = trouble
+        shards = [self.shards[number] for number in numbers]
+        idle = [shard.complaint(trouble) for shard in shards if shard.duty.role is not Role.OWNER]
         with contextlib.suppress(RedisTrouble):
-            await self._link.run(idle)
+            await self._link.run_each(idle)
 
     async def _stopped(self) -> None:
         """Wait for the stop to be asked for; for ever if it was."""
@@ -167,8 +168,12 @@ class Aggregator:
             self._connected = True
         sent_at = self._clock.monotonic_ns()
         commands = beats(OUT, self.shards, self.me, leaving=self._stopping.is_set())
-        replies = await self._link.run([*commands, *self._summary(sent_at)])
-        shown = {number: checked(reply) for number, reply in zip(self.shards, replies, strict=False)}
+        replies = await self._link.run_each([*commands, *self._summary(sent_at)])
+        shown, away = answered(self.shards, replies[: len(commands)])
+        if away:
+            await self._tell(str(next(iter(away.values()))), away)
+        else:
+            self._trouble = None
         view = view_of(shown)
         duties = self._steward.look(view, sent_at, lambda number: self.shards[number].warm)
         left_ms = [BEAT_S * 1000]

@@ -90,9 +90,7 @@ class BellSource:
             RedisTrouble: the connection failed.
         """
         await self._link.connect()
-        channels = [*self._bells.channels, keys.HEARTBEAT.encode()]
-        command = pack(b"SUBSCRIBE", *channels)
-        checked((await self._link.run([command, *[b""] * (len(channels) - 1)]))[0])
+        await self._link.subscribe([*self._bells.channels, keys.HEARTBEAT.encode()])
 
     async def listen(self) -> None:
         """Hear bells until cancelled; subscribe again when the connection has gone deaf.
@@ -132,7 +130,7 @@ class HeadSource:
         """
         try:
             await self._link.connect()
-            await self._link.call(b"SUBSCRIBE", keys.HEARTBEAT)
+            await self._link.subscribe([keys.HEARTBEAT.encode()])
             while True:
                 push = await self._link.next_push(DEAF_S)
                 if push is None:  # nobody publishes, or the connection is dead: a new one hears whatever there is

@@ -51,6 +51,7 @@ class Hub:
         self.counts: Counter[str] = Counter()  # of lags, skipped ticks, changes of pace, and closes by code
         self._variants = Variants()
         self._heard: dict[str, tuple[int, str]] = {}
+        self._lost: dict[str, str] = {}
         self._judge(Now(0, 0))
 
     def arrived(self, one: Publication, now_ns: int) -> None:
@@ -62,6 +63,15 @@ class Hub:
         for name in names or self.replicas:
             self._heard[name] = (now.monotonic, trouble or "")
         self.listen(now)
+
+    def reach(self, live: bool, why: str, now: Now, names: Iterable[str] = ()) -> None:
+        """Note whether Redis can be used, or of a Cluster what has these instruments; it is down when none has any."""
+        for name in names or self.replicas:
+            self._lost.pop(name, None)
+            if not live:
+                self._lost[name] = why
+        count = len(self.replicas)
+        self.set_part(REDIS, len(self._lost) < count, told_of(self._lost, count), now)
 
     def set_part(self, name: PartName, live: bool, why: str, now: Now) -> None:
         """Note whether a part of the system is there; what can't be heard of is not shown as live."""
@@ -99,7 +109,9 @@ class Hub:
         for name, replica in self.replicas.items():
             quiet = replica.joined_at is not None and now.wall - replica.ts_received > QUIET_NS
             trouble = f"{REDIS}: {redis.why}" if not redis.live else None
-            if trouble is None and name in complaints:
+            if redis.live and name in self._lost:
+                trouble = f"{REDIS}: {self._lost[name]}"
+            elif trouble is None and name in complaints:
                 trouble = f"{AGGREGATOR}: {complaints[name]}"
             replica.trust(trouble or ("nothing published for over 3 s" if quiet else None), now.wall)
 

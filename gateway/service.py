@@ -9,6 +9,7 @@ import random
 import socket
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -24,7 +25,9 @@ from gateway.rest.system import health
 from gateway.sink import Board
 from gateway.source import Source, now
 from gateway.transport import TURNS, FanoutProtocol, HandshakeProtocol, say_farewell
+from thalweg.address import Form, parse_address
 from thalweg.errors import SettingsError
+from thalweg.instruments import SHARDS, shard_of
 from thalweg.latency import Rings
 from thalweg.loop.service import watch
 from thalweg.probe.service import probe
@@ -53,10 +56,12 @@ async def serve(settings: Settings, listener: socket.socket | None = None) -> No
         SettingsError: the address can't be listened on, or the Redis URL is not one.
     """
     gateway = Gateway(settings)
-    source = Source(settings.redis_url, gateway.hub)
+    news = asyncio.Event()
+    sources = [Source(settings.redis_url, gateway.hub, names, news) for names in parts_of(settings)]
     rings = gateway.rings
     board = Board(settings, gateway.hub, rings)
-    gateway.capabilities, gateway.uptimes, gateway.records = board.capabilities, board.uptimes, source.counters
+    gateway.capabilities, gateway.uptimes = board.capabilities, board.uptimes
+    gateway.records = partial(records, sources)
     listener = listener or _bind(settings.host, settings.port)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, KERNEL_BYTES)
     server = _server(gateway)
@@ -65,20 +70,23 @@ async def serve(settings: Settings, listener: socket.socket | None = None) -> No
     try:
         async with probe(settings.metrics, lambda: measured(gateway), lambda: _health(gateway)):
             with watch(rings["loop"]):
-                await _work(gateway, source, board, server)
+                await _work(gateway, sources, news, board, server)
     finally:
         for session in list(gateway.sessions):
             say_farewell(session.outbox.wire, random.randint(*AWAY_MS))
         await server.shutdown(sockets=[listener])
-        write_report(settings.report, _report(gateway, source, rings))
+        write_report(settings.report, _report(gateway, sources, rings))
 
 
-async def _work(gateway: Gateway, source: Source, board: Board, server: uvicorn.Server) -> None:
+async def _work(
+    gateway: Gateway, sources: Sequence[Source], news: asyncio.Event, board: Board, server: uvicorn.Server
+) -> None:
     """Do everything side by side until cancelled."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(source.follow())
+        for source in sources:
+            group.create_task(source.follow())
         group.create_task(tick(gateway, gateway.rings, writing := asyncio.Lock()))
-        group.create_task(deliver(gateway, source.news, writing))
+        group.create_task(deliver(gateway, news, writing))
         group.create_task(board.run())
         group.create_task(server.main_loop())
 
@@ -180,13 +188,28 @@ def sample(rings: Rings, arrivals: Sequence[Arrival], ts_tick: int, ts_done: int
             rings["total"].add(ts_done - one.ts_recv)
 
 
-def _report(gateway: Gateway, source: Source, rings: Rings) -> dict[str, Any]:
+def parts_of(settings: Settings) -> list[list[str]]:
+    """Give the instruments that share a source: in a Cluster those of a shard, else all."""
+    names = list(settings.instruments.by_name)
+    if parse_address(settings.redis_url).form is not Form.CLUSTER:
+        return [names]
+    parts = [[name for name in names if shard_of(name) == shard] for shard in range(SHARDS)]
+    return [part for part in parts if part]
+
+
+def records(sources: Sequence[Source]) -> dict[str, int]:
+    """Give how many records were not simply the next one, by what they were."""
+    told = [source.counters() for source in sources]
+    return {name: sum(one[name] for one in told) for name in told[0]}
+
+
+def _report(gateway: Gateway, sources: Sequence[Source], rings: Rings) -> dict[str, Any]:
     instruments = gateway.hub.report()
     return {
         "service": "gateway",
         "instruments": instruments,
         "received": sum(one["received"] for one in instruments.values()),
         "refilled": sum(one["refilled"] for one in instruments.values()),
-        **source.counters(),
+        **records(sources),
         "samples": rings.samples(),
     }

@@ -18,7 +18,7 @@ from thalweg.keys import latency, status, uptime
 from thalweg.latency import HOPS, Hop, Rings, Summary
 from thalweg.resp import pack
 from thalweg.settings import Settings
-from thalweg.transport import RedisLink, checked
+from thalweg.transport import RedisLink, answered
 
 PERIOD_S = 1.0
 SUMMARY_S = 10  # a service that has not said anything for so long is no longer shown
@@ -61,17 +61,13 @@ class Board:
     async def _exchange(self, own: Mapping[str, Any]) -> dict[str, Any]:
         """Write our summary and give those of the others."""
         summary = orjson.dumps({"ts": time.time_ns(), "service": "gateway", "hops": own})
-        _, found = await self._ask(
-            [
-                pack("SET", latency("gateway"), summary, "EX", SUMMARY_S),
-                pack("MGET", *map(latency, self._services)),
-            ]
-        )
+        asked = [pack("MGET", latency(service)) for service in self._services]  # one each: they are in different slots
+        _, *found = await self._ask([pack("SET", latency("gateway"), summary, "EX", SUMMARY_S), *asked])
         pairs = zip(self._services, found, strict=True)
-        return {service: _hops(text) for service, text in pairs if text is not None}
+        return {service: _hops(reply[0]) for service, reply in pairs if reply and reply[0] is not None}
 
     async def _ask(self, commands: Sequence[bytes]) -> list[Any]:
-        """Run commands, connecting first where needed.
+        """Run commands, connecting first where needed; `None` for what only a part of a Cluster knows that is away.
 
         Raises:
             RedisTrouble: the server can't be used.
@@ -80,9 +76,9 @@ class Board:
             if not self._connected:
                 await self._link.connect()
             self._connected = False
-            replies = [checked(reply) for reply in await self._link.run(commands)]
+            found, _ = answered(range(len(commands)), await self._link.run_each(commands))
             self._connected = True
-            return replies
+            return [found.get(place) for place in range(len(commands))]
 
     async def uptimes(self, hours: range) -> Hours:
         """Give what is kept of these hours, by instrument.
@@ -117,9 +113,9 @@ def _hops(text: bytes) -> Mapping[str, Any]:
     return hops if isinstance(hops, dict) else {}
 
 
-def _fields(reply: Sequence[bytes]) -> dict[str, str]:
-    """Give a hash's fields from the flat list that the server answers."""
-    texts = [part.decode(errors="replace") for part in reply]
+def _fields(reply: Sequence[bytes] | None) -> dict[str, str]:
+    """Give a hash's fields from the flat list that the server answers; none where it could not be asked."""
+    texts = [part.decode(errors="replace") for part in reply or ()]
     return dict(zip(texts[::2], texts[1::2], strict=True))
 
 

@@ -1,5 +1,7 @@
 """Publications from Redis: one subscribed connection, and the stream `out:` for what it missed.
 
+Of a Cluster each shard has a source of its own, so that those of another server go on when one is away.
+
 Subscribe first, then join each instrument at the newest key record in `out:`, then go on with what was pushed:
 between the two nothing can be lost.
 """
@@ -10,18 +12,18 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Collection
 
 import orjson
 
-from gateway.hub import REDIS, Hub
+from gateway.hub import Hub
 from gateway.replica import Replica, Step, is_sound
 from gateway.topic import Now
 from thalweg.errors import RedisTrouble, WireError
 from thalweg.keys import HEARTBEAT, book, out
 from thalweg.publication import Kind, Publication, decode_publication
 from thalweg.refusals import told
-from thalweg.resp import pack
-from thalweg.transport import RedisLink, checked
+from thalweg.transport import RedisLink
 
 LOG = logging.getLogger(__name__)
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.1, 2.0
@@ -44,14 +46,21 @@ def now() -> Now:
 class Source:
     """Keeps a hub's replicas up to date, for ever."""
 
-    def __init__(self, url: str, hub: Hub) -> None:
-        """Prepare the connections; `news` is set when somebody waits for what came.
+    def __init__(
+        self, url: str, hub: Hub, names: Collection[str] | None = None, news: asyncio.Event | None = None
+    ) -> None:
+        """Prepare the connections to where these instruments are, all if none is named.
+
+        `news` is set when somebody waits for what came.
 
         Raises:
             SettingsError: the URL is not one.
         """
         self._hub = hub
-        self.news = asyncio.Event()
+        self._replicas = {name: replica for name, replica in hub.replicas.items() if names is None or name in names}
+        self._outs = [out(name) for name in self._replicas]
+        self._live, self._why = False, ""
+        self.news = news or asyncio.Event()
         self._pushed = RedisLink(url, "thalweg-gateway-push")
         self._fetched = RedisLink(url, "thalweg-gateway-fetch")
         self._pinged = RedisLink(url, "thalweg-gateway-ping")
@@ -94,13 +103,17 @@ class Source:
     def _lose(self, error: str) -> None:
         """Say once that Redis is gone; clients are not told addresses."""
         why = told(error).removeprefix("redis ")
-        if self._hub.parts[REDIS].why != why:
+        if self._why != why:
             LOG.warning("%s; trying again until it works", error.rstrip("."))
-        self._hub.set_part(REDIS, False, why, now())
+        self._tell(False, why)
 
     def _tell_mute(self) -> None:
         LOG.warning("Redis does not answer")
-        self._hub.set_part(REDIS, False, MUTE, now())
+        self._tell(False, MUTE)
+
+    def _tell(self, live: bool, why: str = "") -> None:
+        self._live, self._why = live, why
+        self._hub.reach(live, why, now(), self._replicas)
 
     async def _ping(self) -> None:
         """Ask the server for a sign of life, for ever: tell when none comes in time, and when one comes again.
@@ -111,11 +124,11 @@ class Source:
         while True:
             telling = asyncio.get_running_loop().call_later(PONG_S, self._tell_mute)
             try:
-                await self._pinged.call("PING")
+                await self._pinged.ping(self._outs)
             finally:
                 telling.cancel()
-            if not self._hub.parts[REDIS].live:
-                self._hub.set_part(REDIS, True, "", now())
+            if not self._live:
+                self._tell(True)
             await asyncio.sleep(PING_S)
 
     async def _connect(self) -> None:
@@ -123,23 +136,20 @@ class Source:
         await self._pushed.connect()
         await self._fetched.connect()
         await self._pinged.connect()
-        # One command subscribes to all or nothing, so its first reply is enough; `_listen` passes over the others.
-        channels = [book(name) for name in self._hub.replicas]
-        (reply,) = await self._pushed.run([pack("SUBSCRIBE", *channels, HEARTBEAT)])
-        checked(reply)
-        for replica in self._hub.replicas.values():
+        await self._pushed.subscribe([*(book(name).encode() for name in self._replicas), HEARTBEAT.encode()])
+        for replica in self._replicas.values():
             await self._catch_up(replica)
-        self._hub.set_part(REDIS, True, "", now())
+        self._tell(True)
 
     async def _listen(self) -> None:
         """Take what is pushed, until the connection fails or has been silent for too long."""
-        replicas = {book(name).encode(): replica for name, replica in self._hub.replicas.items()}
+        replicas = {book(name).encode(): replica for name, replica in self._replicas.items()}
         silent = taken = 0
         while silent < SILENT_POLLS:
             push = await self._pushed.next_push(POLL_S)
             if push is None:
                 silent += 1
-                await self._fetched.call("PING")
+                await self._fetched.ping(self._outs)
                 continue
             silent = 0
             kind, channel, data = push
@@ -198,7 +208,7 @@ class Source:
             return
         self._hub.hear(now(), trouble, heads)
         for name, head in heads.items():
-            replica = self._hub.replicas.get(name)
+            replica = self._replicas.get(name)
             if replica is not None and replica.joined_at is not None and head > replica.seq:
                 await self._catch_up(replica)
 

@@ -38,7 +38,7 @@ from thalweg.probe.measure import Distribution, Measure, about
 from thalweg.probe.service import probe
 from thalweg.service import write_report
 from thalweg.settings import Settings
-from thalweg.transport import RedisLink, checked
+from thalweg.transport import RedisLink, answered
 
 DRAIN_S = 3.0
 LATENCY_S = 1.0
@@ -167,13 +167,14 @@ class Worker:
             if not self._connected:
                 await self._link.connect()
             self._connected = True
-            replies = await self._link.run(beats(venue, self.shards, self.me, leaving=self._leaving), BEAT_TIMEOUT_S)
-            view = view_of({number: checked(reply) for number, reply in zip(self.shards, replies, strict=True)})
+            asked = beats(venue, self.shards, self.me, leaving=self._leaving)
+            shown, _ = answered(self.shards, await self._link.run_each(asked, BEAT_TIMEOUT_S))
         except RedisTrouble as trouble:
             self._connected = False
             if self._notices.fresh(str(trouble), sent_at):
                 LOG.warning("%s: worker %s has no sign of the others: %s", venue, self.me, trouble)
             return
+        view = view_of(shown)
         duties = self._steward.look(view, sent_at, lambda number: self.shards[number].warm)
         for number, owner in view.owners.items():
             self.shards[number].assign(duties[number], sent_at, mine=owner == self.me)

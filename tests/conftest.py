@@ -11,10 +11,11 @@ import redis
 
 from thalweg.cli.children import Guardian
 from thalweg.cli.embedded import find_server, free_port, start_server, stop_server
+from thalweg.cli.masters import Master, join, make_masters
 from thalweg.errors import SettingsError
 
 MAXMEMORY = "1gb"  # as the embedded server is started; some tests leave it at another value
-MARKED_BY_FIXTURE = {"redis_server": "integration", "chromium": "browser"}
+MARKED_BY_FIXTURE = {"redis_server": "integration", "redis_cluster": "integration", "chromium": "browser"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,6 +30,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def anyio_backend() -> str:
     """Async tests run on asyncio, as the services do."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Master]]:
+    """Three masters of a Cluster that live as long as the test run; a test that ends one starts it again."""
+    masters = make_masters(tmp_path_factory.mktemp("cluster"))
+    try:
+        for master in masters:
+            master.start()
+        join(masters)
+        yield masters
+    finally:
+        for master in masters:
+            master.stop()
 
 
 @pytest.fixture(scope="session")

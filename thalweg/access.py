@@ -25,9 +25,10 @@ from dataclasses import dataclass
 from thalweg import keys
 
 ANY = "*"
-_CONNECTING = ("client|setname",)  # `AUTH` and `HELLO` are open to all
+_CONNECTING = ("client|setname", "cluster|slots", "asking")  # `AUTH` and `HELLO` are open to all
+_PUBLISHING, _LISTENING = ("publish", "spublish"), ("subscribe", "ssubscribe")  # the second in a Cluster
 _LEASING = ("fcall", "time", "get", "set", "del", "pexpire", "pttl", "zadd", "zrem", "zremrangebyscore", "zrange")
-_APPENDING = ("xadd", "xtrim", "publish", "xrevrange")
+_APPENDING = ("xadd", "xtrim", *_PUBLISHING, "xrevrange")
 _READING = ("ping", "xread", "xrange", "xrevrange", "xlen", "xinfo|stream", "get", "mget", "hget", "hgetall")
 
 
@@ -90,7 +91,7 @@ def _aggregator(venues: tuple[str, ...]) -> User:
         writes=(_OUTS, *_CHECKPOINTS, _UPTIMES, *_group(keys.OUT), keys.latency("aggregator")),
         reads=(_STREAMS, _STATUSES, *(keys.lease(venue, ANY) for venue in venues)),
         channels=(_BOOKS, keys.HEARTBEAT, keys.bell(ANY, ANY)),
-        commands=(*_CONNECTING, *_LEASING, *_APPENDING, "subscribe", "xrange", "mget", "hgetall", "hincrby", "expire"),
+        commands=(*_CONNECTING, *_LEASING, *_APPENDING, *_LISTENING, "xrange", "mget", "hgetall", "hincrby", "expire"),
     )
 
 
@@ -100,7 +101,7 @@ def _others() -> Iterator[User]:
         writes=(keys.latency("gateway"),),
         reads=(_OUTS, _STATUSES, _SUMMARIES, _UPTIMES),
         channels=(_BOOKS, keys.HEARTBEAT),
-        commands=(*_CONNECTING, "subscribe", "ping", "xrange", "xrevrange", "mget", "hgetall", "set"),
+        commands=(*_CONNECTING, *_LISTENING, "ping", "xrange", "xrevrange", "mget", "hgetall", "set"),
     )
     yield User("loader", commands=(*_CONNECTING, "info", "function|load", "function|list", "acl|load"))
     yield User("health", commands=("ping",), password=False)
@@ -108,7 +109,7 @@ def _others() -> Iterator[User]:
 
 def _people(venues: tuple[str, ...]) -> Iterator[User]:
     channels = (_BOOKS, keys.bell(ANY, ANY), keys.HEARTBEAT)
-    reading = (*_CONNECTING, *_READING, "subscribe", "unsubscribe")
+    reading = (*_CONNECTING, *_READING, *_LISTENING, "unsubscribe", "sunsubscribe")
     yield User("reader", reads=_MARKET, channels=channels, commands=reading)
     counters = [key for group in (*venues, keys.OUT) for key in _group(group)]
     asking = ("time", "info", "function|list", "pttl", "zrange")

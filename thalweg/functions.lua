@@ -3,6 +3,7 @@
 -- The server's side of fencing. Every function works on the keys of one hash slot and runs whole or not at all.
 -- Those with `allow-oom` also work when memory is full: leases must be kept, and trouble told, just then.
 
+local PUBLISH = 'PUBLISH'  -- who loads this into a Cluster makes it SPUBLISH: `thalweg redis-init` does
 local OOM = { 'allow-oom' }
 local TTL_SPARE = 10  -- a group that nobody is in any more is forgotten after so many leases
 
@@ -109,7 +110,7 @@ local function open_out(keys, args)
   local at = tonumber(args[3])
   local record = string.sub(args[4], 1, at) .. struct.pack('<i8', seq) .. string.sub(args[4], at + 9)
   redis.call('XADD', keys[1], args[1] .. '-' .. whole(seq), 'r', record)
-  redis.call('PUBLISH', args[2], record)
+  redis.call(PUBLISH, args[2], record)
   return seq
 end
 
@@ -122,7 +123,7 @@ local function publish(keys, args)
       local fenced = string.find(done.err, 'equal or smaller', 1, true)
       return redis.error_reply((fenced and 'FENCED ' or '') .. done.err)
     end
-    redis.call('PUBLISH', args[1], args[i + 1])
+    redis.call(PUBLISH, args[1], args[i + 1])
   end
   return (#args - 1) / 2
 end

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+Reply: TypeAlias = Any
+"""What a server answered: bytes, int, None, an error as a value, or lists of them."""
 
 
 def pack(*parts: bytes | str | int) -> bytes:

@@ -2,7 +2,7 @@
 
 | variable | default | meaning |
 |---|---|---|
-| `REDIS_URL` | `redis://127.0.0.1:6379/0` | the server; `unix:///path` works too |
+| `REDIS_URL` | `redis://127.0.0.1:6379/0` | the server; all forms are in `thalweg/address.py` |
 | `REDIS_PASSWORD_FILE` | none | a file with the password of the URL's user, so that it is in no environment |
 | `THALWEG_INSTRUMENTS` | the file that ships | instruments file |
 | `THALWEG_VENUES` | those the instruments file calls usual | comma-separated venues to run and to show, or `all` |

@@ -1,7 +1,7 @@
 """Connections to Redis: redis-py connects and authenticates, then we write packed commands and read replies in order.
 
-From then on a connection is one protocol object on the socket: of 1,000 batches a second each way through redis-py's
-streams costs both sides of it more than half of their time.
+A link is one connection to one server, which Sentinels may have to name first, or in a Cluster one to each master that
+its commands need (`thalweg/cluster`). Who uses it need not know which.
 Retries are off: a writer that repeats a command whose outcome it does not know duplicates entries.
 Every wait has an end (`TIMEOUT_S`), so a hung server is noticed.
 """
@@ -9,136 +9,35 @@ Every wait has an end (`TIMEOUT_S`), so a hung server is noticed.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Hashable, Iterable, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
-import hiredis
 from redis.asyncio import ConnectionPool
-from redis.asyncio.connection import DefaultParser
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as LinkError
-from redis.exceptions import InvalidResponse, RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 
+from thalweg.address import Form, parse_address
+from thalweg.cluster.transport import Masters
 from thalweg.errors import Fenced, FunctionsMissing, Held, RedisFull, RedisTrouble, SettingsError
 from thalweg.refusals import FULL, code_of, explain
-from thalweg.resp import pack
+from thalweg.replies.transport import Wire
+from thalweg.resp import Reply, pack
+from thalweg.sentinel.transport import find_master
 
-Reply: TypeAlias = Any
-"""What the server answered: bytes, int, None or lists of them."""
+__all__ = ["RedisLink", "Reply", "answered", "checked"]
+
+Key = TypeVar("Key", bound=Hashable)
 
 TIMEOUT_S = 2.0  # a server that takes longer for one batch counts as down
 CONNECT_TIMEOUT_S = 1.0
-PUSHES = 256  # that may be queued unread: more are left in the socket, and in the end in the server's bounded buffer
-_MISSING = object()  # no whole reply is here
-
-
-class _Wire(asyncio.Protocol):
-    """One connected socket: what the server says is queued, and whoever waits for so much of it is woken."""
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        """Take the socket over; everything said so far has been read."""
-        self._replies: deque[Reply] = deque()
-        self._paused = False
-        self._transport = transport
-        self._reader = hiredis.Reader(
-            protocolError=InvalidResponse, replyError=DefaultParser.parse_error, notEnoughData=_MISSING
-        )
-        self._waiter: asyncio.Future[None] | None = None
-        self._wanted = 0
-        self._lost: Exception | None = None
-        self._loop = asyncio.get_running_loop()
-        self._deadline = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-        transport.set_protocol(self)
-
-    def write(self, commands: bytes) -> None:
-        """Send; what the socket does not take at once is kept. On one that is lost `wait` tells of it."""
-        if self._lost is None and not self._transport.is_closing():
-            self._transport.write(commands)
-
-    def data_received(self, data: bytes) -> None:
-        """Queue the replies that are whole."""
-        reader, replies = self._reader, self._replies
-        try:
-            reader.feed(data)
-            while (reply := reader.gets()) is not _MISSING:
-                replies.append(reply)
-        except InvalidResponse as error:
-            self._lost = error
-            self._transport.abort()
-        if len(replies) >= self._wanted or self._lost:
-            self._wake()
-            if len(replies) >= max(self._wanted, PUSHES) and not self._transport.is_closing():
-                self._paused = True
-                self._transport.pause_reading()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """Tell who waits that nothing comes any more."""
-        self._lost = self._lost or error or LinkError("Connection closed by server.")
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    async def wait(self, count: int, timeout_s: float) -> None:
-        """Wait until so many replies are queued; one task at a time.
-
-        Raises:
-            TimeoutError: they did not come in time.
-            OSError: the connection failed.
-            RedisError: it was closed, or what came was no reply.
-        """
-        if len(self._replies) < count and self._lost is None:
-            self._resume()
-            self._waiter, self._wanted = self._loop.create_future(), count
-            self._until(self._loop.time() + timeout_s)
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        if len(self._replies) < count:
-            raise self._lost or TimeoutError
-
-    def _until(self, deadline: float) -> None:
-        """Bound the wait that begins; a timer of an earlier wait that rings no later is left to look again then."""
-        self._deadline = deadline
-        if self._timer is not None and self._timer.when() > deadline:
-            self._timer.cancel()
-            self._timer = None
-        if self._timer is None:
-            self._timer = self._loop.call_at(deadline, self._expire)
-
-    def _expire(self) -> None:
-        self._timer = None
-        if self._waiter is None:
-            return
-        if self._loop.time() < self._deadline:
-            self._timer = self._loop.call_at(self._deadline, self._expire)
-        else:
-            self._wake()
-
-    def take(self) -> Reply:
-        """Take one reply; an error reply is a value, since later replies follow it.
-
-        Raises:
-            RedisError: the server refuses to go on.
-        """
-        reply = self._replies.popleft()
-        if isinstance(reply, LinkError):
-            raise reply
-        return reply
-
-    def _resume(self) -> None:
-        if self._paused and not self._transport.is_closing():
-            self._paused = False
-            self._transport.resume_reading()
 
 
 class RedisLink:
     """One connection, used by one task at a time. It never reconnects by itself: `connect` again."""
+
+    _masters: Masters | None = None
 
     def __init__(self, url: str, name: str) -> None:
         """Prepare a connection; `name` is what `CLIENT LIST` shows.
@@ -146,21 +45,39 @@ class RedisLink:
         Raises:
             SettingsError: the URL is not one.
         """
-        try:
-            pool: Any = ConnectionPool.from_url(
-                url,
-                protocol=2,
-                retry=Retry(NoBackoff(), 0),
-                socket_timeout=None,
-                socket_connect_timeout=CONNECT_TIMEOUT_S,
-                client_name=name,
-                driver_info=None,  # else it also asks for `CLIENT SETINFO`, which no user of ours may
-            )
-            self._connection = pool.make_connection()
-        except (ValueError, TypeError) as error:  # TypeError: an option in the URL's query that redis-py does not know
-            raise SettingsError(f"REDIS_URL: {error}") from error
-        self._wire: _Wire | None = None
+        self._name, self._address = name, parse_address(url)
+        if self._address.form is Form.CLUSTER:
+            self._masters = Masters(self._address, partial(RedisLink, name=name))
+        else:
+            self._connection = _connection(self._address.first, name)
+        self._wire: Wire | None = None
         self._lock = asyncio.Lock()
+
+    @property
+    def url(self) -> str:
+        """Where it leads to, with the password."""
+        return self._address.url
+
+    @property
+    def clustered(self) -> bool:
+        """Whether this is a Cluster, where one command can't have keys of several instruments."""
+        return self._masters is not None
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is a connection, as far as is known."""
+        return self._wire is not None and not self._wire.lost
+
+    @property
+    def wire(self) -> Wire:
+        """The connected socket.
+
+        Raises:
+            RedisTrouble: there is none.
+        """
+        if self._wire is None:
+            raise RedisTrouble("Redis: not connected")
+        return self._wire
 
     async def connect(self) -> None:
         """Connect afresh.
@@ -168,17 +85,25 @@ class RedisLink:
         Raises:
             RedisTrouble: the server can't be reached or refuses us.
         """
+        if self._masters is not None:
+            await self._masters.connect()
+            return
         await self.close()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S + TIMEOUT_S):
+                if self._address.form is Form.SENTINEL:
+                    self._connection = _connection(await find_master(self._address, CONNECT_TIMEOUT_S), self._name)
                 await self._connection.connect()
-            self._wire = _Wire(self._connection._writer.transport)
+            self._wire = Wire(self._connection._writer.transport)
         except (RedisError, OSError, TimeoutError) as error:
             said = getattr(error, "status_code", None)
             raise RedisTrouble(f"can't connect to Redis: {explain(str(error) or 'no answer in time', said)}") from error
 
     async def close(self) -> None:
         """Close the connection; closing twice is no error."""
+        if self._masters is not None:
+            await self._masters.close()
+            return
         self._wire = None
         await self._connection.disconnect(nowait=True)
 
@@ -188,6 +113,8 @@ class RedisLink:
         Raises:
             RedisTrouble: not connected, the connection failed, or the time ran out; what was applied is not known.
         """
+        if self._masters is not None:
+            return await self._masters.run(commands, timeout_s)
         async with self._lock:
             wire = self._wire
             if wire is None:
@@ -206,15 +133,29 @@ class RedisLink:
     async def run_whole(self, commands: Sequence[bytes], timeout_s: float = TIMEOUT_S) -> list[Reply]:
         """Send packed commands that the server applies all or none of; refused, each has the refusal for its reply.
 
+        In a Cluster that is so for the commands of each instrument.
+
         Raises:
             RedisTrouble: as `run`.
         """
+        if self._masters is not None:
+            return await self._masters.run(commands, timeout_s, whole=True)
         replies = await self.run([pack("MULTI"), *commands, pack("EXEC")], timeout_s)
         done = replies[-1]
         if not isinstance(done, ResponseError):
             return list(done)
         first = next(reply for reply in replies if isinstance(reply, ResponseError))
         return [first] * len(commands)
+
+    async def run_each(self, commands: Sequence[bytes], timeout_s: float = TIMEOUT_S) -> list[Reply]:
+        """As `run`, for commands that may be done twice; of a Cluster, what fails is the reply of what it concerns.
+
+        Raises:
+            RedisTrouble: as `run`, but not because of a part of a Cluster.
+        """
+        if self._masters is not None:
+            return await self._masters.run_each(commands, timeout_s)
+        return await self.run(commands, timeout_s)
 
     async def call(self, *parts: bytes | str | int) -> Reply:
         """Run one command.
@@ -228,15 +169,43 @@ class RedisLink:
         (reply,) = await self.run([pack(*parts)])
         return checked(reply)
 
+    async def subscribe(self, channels: Sequence[bytes]) -> None:
+        """Subscribe to channels; messages come by `next_push`, and in between what confirms this.
+
+        Raises:
+            RedisTrouble: the connection failed or the server refused.
+        """
+        if self._masters is not None:
+            await self._masters.subscribe(channels, TIMEOUT_S)
+            return
+        checked((await self.run([pack("SUBSCRIBE", *channels)]))[0])  # to all or none, so its first reply is enough
+
+    async def ping(self, keys: Sequence[bytes | str]) -> None:
+        """Ask for a sign of life; in a Cluster of the nodes that have these keys.
+
+        Raises:
+            RedisTrouble: there is none.
+        """
+        for reply in await self.run([pack("PING")] if self._masters is None else [pack("MGET", key) for key in keys]):
+            checked(reply)
+
+    async def servers(self) -> list[RedisLink]:
+        """Give a link to each server that there is: this one, or all masters of a Cluster.
+
+        Raises:
+            RedisTrouble: the masters are not known.
+        """
+        return [self] if self._masters is None else await self._masters.each()
+
     async def next_push(self, timeout_s: float) -> Reply | None:
         """Wait for the next pushed message of a subscribed connection; `None` when the time runs out.
 
         Raises:
             RedisTrouble: the connection failed.
         """
-        wire = self._wire
-        if wire is None:
-            raise RedisTrouble("Redis: not connected")
+        if self._masters is not None:
+            return await self._masters.next_push(timeout_s)
+        wire = self.wire
         try:
             await wire.wait(1, timeout_s)
             return wire.take()
@@ -244,6 +213,44 @@ class RedisLink:
             return None
         except (RedisError, OSError) as error:
             raise RedisTrouble(f"Redis: {error}") from error
+
+
+def _connection(url: str, name: str) -> Any:
+    """Make redis-py's connection to one server.
+
+    Raises:
+        SettingsError: the URL is not one.
+    """
+    try:
+        pool: Any = ConnectionPool.from_url(
+            url,
+            protocol=2,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=None,
+            socket_connect_timeout=CONNECT_TIMEOUT_S,
+            client_name=name,
+            driver_info=None,  # else it also asks for `CLIENT SETINFO`, which no user of ours may
+        )
+        return pool.make_connection()
+    except (ValueError, TypeError) as error:  # TypeError: an option in the URL's query that redis-py does not know
+        raise SettingsError(f"REDIS_URL: {error}") from error
+
+
+def answered(asked: Iterable[Key], replies: Iterable[Reply]) -> tuple[dict[Key, Reply], dict[Key, RedisTrouble]]:
+    """Give by what was asked the replies of `run_each`, and the trouble with the others: a part of a Cluster is away.
+
+    Raises:
+        RedisTrouble: there is no reply to anything.
+    """
+    heard, missing = dict[Key, Reply](), dict[Key, RedisTrouble]()
+    for one, reply in zip(asked, replies, strict=True):
+        try:
+            heard[one] = checked(reply)
+        except RedisTrouble as trouble:
+            missing[one] = trouble
+    if missing and not heard:
+        raise next(iter(missing.values()))
+    return heard, missing
 
 
 def checked(reply: Reply) -> Reply:
@@ -257,6 +264,8 @@ def checked(reply: Reply) -> Reply:
         RedisTrouble: any other error reply.
     """
     if not isinstance(reply, ResponseError):
+        if isinstance(reply, RedisTrouble):
+            raise reply
         return reply
     text = str(reply)
     if text.startswith("HELD"):

@@ -19,7 +19,7 @@ from tests.chaos.servers import ADMIN, Server
 from thalweg.access import users
 
 AGAIN_S = 0.2  # after the server was lost
-CONTAINERS = {"client", "function", "xinfo"}  # whose next word belongs to the command's name
+CONTAINERS = {"client", "cluster", "function", "xinfo"}  # whose next word belongs to the command's name
 
 
 def denials(admin: redis.Redis) -> list[str]:

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("thalweg.cli.replay", "Feed a capture through the whole pipeline."),
     "verify": ("thalweg.cli.verify", "Check what is in Redis: density, books, publications, states."),
     "redis-init": ("thalweg.cli.redis_init", "Load the server functions into Redis."),
+    "cluster": ("thalweg.cli.cluster", "Run three masters of a Redis Cluster on loopback."),
     "acl": ("thalweg.cli.acl", "Write the Redis users, each with the least rights, as an ACL file."),
     "health": ("thalweg.cli.health", "Ask a service whether it gets on, as a container's health check does."),
     "doctor": ("thalweg.cli.doctor", "Check settings, Redis, venues and clock; say what to do."),

@@ -11,10 +11,12 @@ from collections.abc import Mapping
 import click
 
 from thalweg.cli import EXIT_FAILED
+from thalweg.cli.clustered import look_at_cluster
 from thalweg.cli.findings import (
     FAIL,
     Finding,
     look_at_clock,
+    look_at_functions,
     look_at_instruments,
     look_at_memory,
     look_at_port,
@@ -79,7 +81,8 @@ async def _redis(settings: Settings, environ: Mapping[str, str]) -> list[Finding
     except SettingsError as error:
         return [Finding(FAIL, "redis", str(error))]
     try:
-        return [*await look_at_redis(link), await look_at_memory(link, settings)]
+        found = await (look_at_cluster(link) if link.clustered else look_at_redis(link))
+        return [*found, await look_at_functions(link), await look_at_memory(link, settings)]
     except RedisTrouble as error:
         return [Finding(FAIL, "redis", f"{url}: {error}", "give the user the rights, or look at the server's log")]
     finally:

@@ -13,6 +13,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from thalweg.errors import SettingsError
@@ -59,7 +60,9 @@ def server_version(binary: Path) -> tuple[int, ...]:
     return tuple(map(int, match[1].split("."))) if match else (0,)
 
 
-def start_server(port: int, directory: Path, unixsocket: Path | None = None) -> subprocess.Popen[bytes]:
+def start_server(
+    port: int, directory: Path, unixsocket: Path | None = None, more: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
     """Start a server on loopback and wait until it answers; the caller terminates it.
 
     It gets a process group of its own, so that Ctrl-C reaches the caller alone and the server outlives the services
@@ -69,6 +72,7 @@ def start_server(port: int, directory: Path, unixsocket: Path | None = None) -> 
         port: the TCP port on 127.0.0.1; 0 for none, which needs a `unixsocket`.
         directory: where it keeps its log (`server.log`); created if missing.
         unixsocket: also listen there; a path of at most 107 bytes.
+        more: settings that override ours, as words of a command line.
 
     Raises:
         SettingsError: no server binary, the port is in use, or the server ended or stayed silent; says what it logged.
@@ -78,7 +82,7 @@ def start_server(port: int, directory: Path, unixsocket: Path | None = None) -> 
     if port:
         _refuse_taken(port)
     log = directory / "server.log"
-    command = [str(binary), "--port", str(port), "--dir", str(directory), "--logfile", str(log), *SETTINGS]
+    command = [str(binary), "--port", str(port), "--dir", str(directory), "--logfile", str(log), *SETTINGS, *more]
     if unixsocket is not None:
         command += ["--unixsocket", str(unixsocket), "--unixsocketperm", "700"]
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, process_group=0)

@@ -83,7 +83,7 @@ def look_for_server() -> Finding:
 
 
 async def look_at_redis(link: RedisLink) -> list[Finding]:
-    """Look at version, policy, user, functions and clock of a server.
+    """Look at version, policy and clock of a server.
 
     Raises:
         RedisTrouble: the server refuses or does not answer.
@@ -104,11 +104,18 @@ async def look_at_redis(link: RedisLink) -> list[Finding]:
         findings.append(Finding(FAIL, "policy", f"maxmemory-policy is {policy}", advice))
     else:
         findings.append(Finding.fine("policy", "maxmemory-policy noeviction"))
-    if await functions_loaded(link):
-        findings.append(Finding.fine("functions", "loaded, of this version"))
-    else:
-        findings.append(Finding(FAIL, "functions", "not loaded, or of another version", "run `thalweg redis-init`"))
     return findings
+
+
+async def look_at_functions(link: RedisLink) -> Finding:
+    """Look whether the server, or each master of a Cluster, has our functions.
+
+    Raises:
+        RedisTrouble: a server refuses or does not answer.
+    """
+    if await functions_loaded(link):
+        return Finding.fine("functions", "loaded, of this version")
+    return Finding(FAIL, "functions", "not loaded, or of another version", "run `thalweg redis-init`")
 
 
 async def look_at_memory(link: RedisLink, settings: Settings) -> Finding:
@@ -118,7 +125,8 @@ async def look_at_memory(link: RedisLink, settings: Settings) -> Finding:
         RedisTrouble: the server refuses or does not answer.
     """
     need, arithmetic = memory_needed(settings)
-    limit = int((await _info(link, "memory")).get("maxmemory", "0"))
+    limits = [int((await _info(server, "memory")).get("maxmemory", "0")) for server in await link.servers()]
+    limit = sum(limits) if all(limits) else 0
     if not limit:
         return Finding(WARN, "memory", f"{arithmetic}; no maxmemory", f"set maxmemory to {2 * need // MIB} MiB or more")
     text = f"{arithmetic}; maxmemory is {limit // MIB} MiB"

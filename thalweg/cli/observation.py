@@ -104,6 +104,7 @@ class Observation:
                     await asyncio.sleep(RETRY_S)
                     with suppress(RedisTrouble):
                         await link.connect()
+                        await self.link.connect()
         finally:
             await link.close()
 

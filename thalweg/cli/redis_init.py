@@ -48,8 +48,8 @@ def command(wait_s: float, keep: bool, users: bool, check: bool, as_json: bool) 
 async def _load(url: str, wait_s: float, *, users: bool) -> str:
     link = await connected(url, "thalweg-redis-init", wait_s)
     try:
-        if users:
-            await link.call("ACL", "LOAD")
+        for server in await link.servers() if users else ():
+            await server.call("ACL", "LOAD")
         return await load_functions(link)
     finally:
         await link.close()

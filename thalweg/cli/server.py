@@ -72,15 +72,28 @@ async def server_name(link: RedisLink) -> tuple[str, tuple[int, ...]]:
 async def load_functions(link: RedisLink) -> str:
     """Load the server functions over what is there and give the server's name and version as text.
 
+    In a Cluster each master gets them; they are not passed on.
+
     Raises:
         SettingsError: the server is too old to have functions.
         RedisTrouble: the server refuses or does not answer.
     """
-    name, version = await server_name(link)
+    texts = {await _load(server, functions(link)): None for server in await link.servers()}
+    return ", ".join(texts) + (f", a Cluster of {len(await link.servers())} masters" if link.clustered else "")
+
+
+def functions(link: RedisLink) -> bytes:
+    """Give the server functions as this server or Cluster needs them: in a Cluster channels are sharded."""
+    code = FUNCTIONS.read_bytes()
+    return code.replace(b"local PUBLISH = 'PUBLISH'", b"local PUBLISH = 'SPUBLISH'") if link.clustered else code
+
+
+async def _load(server: RedisLink, code: bytes) -> str:
+    name, version = await server_name(server)
     text = f"{name} {'.'.join(map(str, version))}"
     if version[0] < OLDEST_MAJOR:
         raise SettingsError(f"{text} is too old: Redis >= {OLDEST_MAJOR} or Valkey is needed")
-    await link.call("FUNCTION", "LOAD", "REPLACE", FUNCTIONS.read_bytes())
+    await server.call("FUNCTION", "LOAD", "REPLACE", code)
     return text
 
 
@@ -90,31 +103,49 @@ async def keep_functions(url: str, name: str, say: Callable[[str], None]) -> Non
     Functions of another version are left alone: somebody has just loaded them on purpose.
     """
     link = RedisLink(url, name)
-    trouble = connected = False
+    troubles: dict[str, str] = {}
+    connected = False
     try:
         while True:
             try:
                 if not connected:
                     await link.connect()
-                    connected = True
-                if not await link.call("FUNCTION", "LIST", "LIBRARYNAME", LIBRARY):
-                    say(f"the server functions were lost: loaded again into {await load_functions(link)}")
-                trouble = False
-            except (RedisTrouble, SettingsError) as error:
+                connected = True
+                for server in await link.servers():
+                    connected = await _keep(server, functions(link), say, troubles) or link.clustered
+            except RedisTrouble as error:
                 connected = False
-                if not trouble:
-                    say(f"{error}; trying again until it works")
-                trouble = True
+                _say_once(link, error, say, troubles)
             await asyncio.sleep(KEEP_S)
     finally:
         await link.close()
 
 
+async def _keep(server: RedisLink, code: bytes, say: Callable[[str], None], troubles: dict[str, str]) -> bool:
+    """Look after one server; false where that is not possible."""
+    try:
+        if not await server.call("FUNCTION", "LIST", "LIBRARYNAME", LIBRARY):
+            say(f"the server functions were lost: loaded again into {await _load(server, code)}")
+        troubles.pop(server.url, None)
+    except (RedisTrouble, SettingsError) as error:
+        _say_once(server, error, say, troubles)
+        return False
+    return True
+
+
+def _say_once(server: RedisLink, error: Exception, say: Callable[[str], None], troubles: dict[str, str]) -> None:
+    """Say what is wrong with a server, unless something was said since it was well."""
+    if server.url not in troubles:
+        say(f"{shown_url(server.url)}: {error}; trying again until it works")
+    troubles[server.url] = str(error)
+
+
 async def functions_loaded(link: RedisLink) -> bool:
-    """Tell whether the server has this version's functions.
+    """Tell whether the server, or each master of a Cluster, has this version's functions.
 
     Raises:
-        RedisTrouble: the server refuses or does not answer.
+        RedisTrouble: a server refuses or does not answer.
     """
-    reply = await link.call("FUNCTION", "LIST", "LIBRARYNAME", LIBRARY, "WITHCODE")
-    return FUNCTIONS.read_bytes() in [part for library in reply for part in library if isinstance(part, bytes)]
+    asked = "FUNCTION", "LIST", "LIBRARYNAME", LIBRARY, "WITHCODE"
+    replies = [await server.call(*asked) for server in await link.servers()]
+    return all(functions(link) in [part for library in reply for part in library] for reply in replies)

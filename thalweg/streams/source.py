@@ -1,11 +1,13 @@
 """Asks a server for streams, by one connection, in order: joins at a snapshot, reads on, notices what the server lost.
 
 A reader that joins begins with the newest in-stream snapshot (`snap_id`), read with one XRANGE.
-One XREAD waits on all streams of a reader: fine for a few dozen on one server, not for a Cluster.
+One XREAD waits on all streams of a reader: fine for a few dozen on one server. A Cluster can't wait for several
+instruments at once, so there each is asked for again and again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ from thalweg.transport import RedisLink, Reply, checked
 from thalweg.wire import VERSION, decode_entry, parse_id, unknown_version
 
 BLOCK_MS = 500  # one wait
+POLL_S = 0.025  # between two looks in a Cluster where nothing came: 40 commands a second and stream
 LOOK_S = 1.0  # a stream that gave nothing for so long may have been lost: XREAD would stay silent for ever
 READ_TIMEOUT_S = 1.5  # for the answer to a wait of BLOCK_MS: a server that hangs is told of within that
 MAX_ENTRIES = 1000  # of a stream in one reply: some MB at most, so that a late reader does not stall the server
@@ -168,23 +171,33 @@ async def read_on(
     Raises:
         RedisTrouble: the connection failed.
     """
-    words: list[str | bytes | int] = ["XREAD", "COUNT", MAX_ENTRIES, *(("BLOCK", BLOCK_MS) if wait else ()), "STREAMS"]
     heard, looked_at = set[str](), time.monotonic()
     while True:
-        asked = [pack(*words, *cursors, *(cursor.id for cursor in cursors.values()))]
-        (reply,) = await link.run(asked, READ_TIMEOUT_S)
-        for name, entries in checked(reply) or ():
+        replies = await link.run(_next(cursors, apart=link.clustered, wait=wait), READ_TIMEOUT_S)
+        found = [one for reply in replies for one in checked(reply) or ()]
+        for name, entries in found:
             key = name.decode()
             heard.add(key)
             yield key, list(_raw(entries))
-        if not reply:
+        if not found:
             if not wait:
                 return
             yield "", []
+            if link.clustered:
+                await asyncio.sleep(POLL_S)
         if wait and time.monotonic() - looked_at > LOOK_S:
             for lost in await regressed(link, {key: one for key, one in cursors.items() if key not in heard}):
                 yield lost.key, [lost]
             heard, looked_at = set(), time.monotonic()
+
+
+def _next(cursors: Mapping[str, Cursor], *, apart: bool, wait: bool) -> list[bytes]:
+    """Give what asks for the entries after all cursors: one command that waits, or one each that does not."""
+    if apart:
+        return [pack("XREAD", "COUNT", MAX_ENTRIES, "STREAMS", key, one.id) for key, one in cursors.items()]
+    waiting = ("BLOCK", BLOCK_MS) if wait else ()
+    ids = (cursor.id for cursor in cursors.values())
+    return [pack("XREAD", "COUNT", MAX_ENTRIES, *waiting, "STREAMS", *cursors, *ids)]
 
 
 async def regressed(link: RedisLink, cursors: dict[str, Cursor]) -> list[Regressed]:

@@ -1,0 +1,56 @@
+"""Three masters, the demo's load, one master killed and started again: told, recovered, all invariants hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from tests.cluster.living import demo
+from thalweg import keys
+from thalweg.cli.masters import Master
+from thalweg.cli.verify import verify
+from thalweg.transport import RedisLink
+
+pytestmark = pytest.mark.anyio
+VENUES, NAMES = "binance,kraken", "BTC-USDT,XRP-USDT,ADA-USDT"  # one instrument on each master
+KILLED = 1
+
+
+async def epochs(url: str, instrument: str, venue: str) -> list[int]:
+    """Give the epochs of a stream, in its order."""
+    link = RedisLink(url, "test")
+    await link.connect()
+    rows = await link.call("XRANGE", keys.stream(instrument, venue), "-", "+")
+    await link.close()
+    return list(dict.fromkeys(int(identity.split(b"-")[0]) for identity, _ in rows))
+
+
+async def test_a_master_that_is_killed_costs_its_own_books_alone_and_they_come_back(
+    redis_cluster: list[Master], tmp_path: Path
+) -> None:
+    master = redis_cluster[KILLED]
+    async with demo(redis_cluster, tmp_path, VENUES, NAMES, "--rate", "200") as one:
+        struck = one.at(KILLED)
+        others = [book for book in one.books if book not in struck]
+        began = {name: await epochs(one.url, name, "kraken") for name in one.instruments.by_name}
+        killed_at = monotonic()
+        master.kill()
+        try:
+            assert await one.until(lambda: one.are(struck, "stale")) < 2.0
+            assert one.told.parts["redis"] == ("live", "can't be reached (XRP-USDT)")
+        finally:
+            master.start()
+        await one.until(lambda: one.are(struck, "live"))
+        assert one.touched(killed_at).isdisjoint(others)
+        for name, before in began.items():
+            found = await epochs(one.url, name, "kraken")
+            assert (len(found) > len(before)) == (("kraken", name) in struck)
+            assert found == sorted(found)
+        streams = [(name, venue) for venue, name in one.books]
+        assert (await verify(one.url, one.instruments, streams)).violations == []
+        summary = await one.stop()
+    assert summary["conservation"] == {"ok": True, "violations": []}
+    assert summary["oracle"]["compared"] == summary["oracle"]["equal"] > 0
+    assert summary["live_wrong_events"] == 0

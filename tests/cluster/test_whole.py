@@ -1,0 +1,177 @@
+"""What `make test-cluster` does beyond `make test`: each master in turn is killed, hangs, is emptied; a slot moves; a
+replica takes over. All the while the demo runs with two workers each, and is judged at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from tests.cluster.living import Demo, demo
+from thalweg import keys
+from thalweg.cli.embedded import free_port
+from thalweg.cli.masters import Master, agrees, join, make_masters
+from thalweg.cli.verify import verify
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(
+        not os.environ.get("THALWEG_WHOLE_CLUSTER"), reason="`make test-cluster` runs it; it takes minutes"
+    ),
+]
+VENUES = "binance,bybit,kraken,coinbase"
+NAMES = "BTC-USDT,ETH-USDT,XRP-USDT,AVAX-USDT,DOT-USDT,ADA-USDT,BTC-USD,XRP-USD"
+TOLD_S = 1.5  # a second, and what the gateway's tick and a busy machine add
+HUNG_S = 5.0
+
+
+@pytest.fixture
+def masters(tmp_path: Path) -> Any:
+    """Three masters for one test, since some are changed for good."""
+    found = make_masters(tmp_path / "masters")
+    try:
+        for master in found:
+            master.start()
+        join(found)
+        yield found
+    finally:
+        for master in found:
+            master.stop()
+
+
+@pytest.fixture
+async def running(masters: list[Master], tmp_path: Path) -> AsyncIterator[Demo]:
+    """The demo on them."""
+    async with demo(masters, tmp_path, VENUES, NAMES, "--workers", "2", "--rate", "300") as one:
+        yield one
+
+
+def ask(master: Master, *words: str | int) -> Any:
+    with master.client() as client:
+        return client.execute_command(*words)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Ask servers until something holds."""
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110 - servers tell nobody
+            await asyncio.sleep(0.1)
+
+
+async def struck(one: Demo, number: int, since: float) -> None:
+    """See that the books of a master, and no others, are told to be stale."""
+    theirs = one.at(number)
+    assert theirs
+    assert await one.until(lambda: one.are(theirs, "stale")) < TOLD_S
+    assert one.touched(since) == set(theirs)
+
+
+async def recovered(one: Demo) -> None:
+    """See all books live again, and what is in Redis sound."""
+    await one.until(lambda: one.are(one.books, "live"))
+    streams = [(name, venue) for venue, name in one.books]
+    assert (await verify(one.url, one.instruments, streams)).violations == []
+
+
+def judge(summary: dict[str, Any]) -> None:
+    assert summary["conservation"] == {"ok": True, "violations": []}
+    assert summary["oracle"]["compared"] == summary["oracle"]["equal"] > 0
+    assert summary["live_wrong_events"] == 0
+
+
+async def test_every_master_in_turn_is_killed_and_started_again(masters: list[Master], running: Demo) -> None:
+    for number, master in enumerate(masters):
+        since = monotonic()
+        master.kill()
+        await struck(running, number, since)
+        master.start()
+        await recovered(running)
+        assert running.touched(since) == set(running.at(number))
+        await until(lambda: all(agrees(master, len(masters)) for master in masters))
+    judge(await running.stop())
+
+
+async def test_every_master_in_turn_hangs(masters: list[Master], running: Demo) -> None:
+    for number, master in enumerate(masters):
+        assert master.process is not None
+        since = monotonic()
+        os.kill(master.process.pid, signal.SIGSTOP)
+        try:
+            await struck(running, number, since)
+            await asyncio.sleep(HUNG_S)
+        finally:
+            os.kill(master.process.pid, signal.SIGCONT)
+        await recovered(running)
+        assert running.touched(since) == set(running.at(number))
+        await until(lambda: all(agrees(master, len(masters)) for master in masters))
+    judge(await running.stop())
+
+
+async def test_a_master_that_comes_back_empty_is_filled_again(masters: list[Master], running: Demo) -> None:
+    since, master = monotonic(), masters[1]
+    master.kill()
+    await struck(running, 1, since)
+    shutil.rmtree(master.folder / "appendonlydir")
+    master.start()
+    await recovered(running)
+    assert running.touched(since) <= set(running.at(1))
+
+
+async def test_a_slot_that_moves_under_load_begins_epochs_and_loses_nothing(
+    masters: list[Master], running: Demo
+) -> None:
+    old, new = masters[0], masters[2]
+    since, slot = monotonic(), keys.slot(b"BTC-USDT")
+    ids = {master.port: ask(master, "CLUSTER MYID") for master in masters}
+    ask(new, "CLUSTER SETSLOT", slot, "IMPORTING", ids[old.port])
+    ask(old, "CLUSTER SETSLOT", slot, "MIGRATING", ids[new.port])
+    while names := ask(old, "CLUSTER GETKEYSINSLOT", slot, 100):
+        for name in names:
+            ask(old, "MIGRATE", "127.0.0.1", new.port, name, 0, 5000)
+        await asyncio.sleep(0.2)
+    for master in (new, old, masters[1]):
+        ask(master, "CLUSTER SETSLOT", slot, "NODE", ids[new.port])
+    await asyncio.sleep(2.0)
+    await recovered(running)
+    assert running.touched(since) <= set(running.at(0))
+    assert len(running.told.books) == len(running.books)
+    judge(await running.stop())
+
+
+async def test_a_replica_takes_over_from_a_master_that_is_killed(
+    masters: list[Master], running: Demo, tmp_path: Path
+) -> None:
+    port = free_port()
+    replica = Master(port, free_port(), tmp_path / "masters" / str(port))
+    replica.start()
+    try:
+        ask(replica, "CLUSTER MEET", "127.0.0.1", masters[0].port, masters[0].bus)
+        node = ask(masters[1], "CLUSTER MYID")
+        await until(lambda: _follows(replica, node))
+        since = monotonic()
+        masters[1].kill()
+        await struck(running, 1, since)
+        await recovered(running)
+        assert running.touched(since) == set(running.at(1))
+        assert ask(replica, "ROLE")[0] in ("master", b"master")
+    finally:
+        replica.stop()
+
+
+def _follows(replica: Master, node: str) -> bool:
+    """Make a node a replica of another, once it knows that one; tell whether it has all its data."""
+    try:
+        ask(replica, "CLUSTER REPLICATE", node)
+    except Exception as error:
+        if "Unknown node" not in str(error):
+            raise
+        return False
+    return bool(ask(replica, "INFO", "replication")["master_link_status"] == "up")

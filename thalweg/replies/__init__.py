@@ -1,0 +1,1 @@
+"""What comes in on one connection to Redis."""

@@ -1,0 +1,1 @@
+"""Where a Sentinel says that the master is."""
