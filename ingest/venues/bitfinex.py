@@ -105,7 +105,7 @@ class Reader:
         kind = fields.name_of(f"{payload.get('channel')}.{payload.get('prec', '')}".strip("."))
         self._channels[take_integer(payload, "chanId")] = kind, "".join(symbols)
         is_ours = kind == "book.P0"
-        return Control(Sign.ACK, symbols, depth=fields.take_digits(payload, "len")) if is_ours else Control(Sign.ALIVE)
+        return Control(Sign.ACK, symbols, depth=fields.take_count(payload, "len")) if is_ours else Control(Sign.ALIVE)
 
 
 def _data(kind: str, symbol: str, body: list[Any], at: int | None, scales: Scales) -> list[Message]:

@@ -120,7 +120,7 @@ def test_frames_carry_what_the_connection_was_told_that_they_would() -> None:
     reader = VENUE.new_reader()
     lines = [
         b'{"event":"conf","status":"OK","flags":65536}',
-        b'{"event":"subscribed","channel":"book","chanId":5,"symbol":"tBTCUST","prec":"P0","freq":"F0","len":"25"}',
+        b'{"event":"subscribed","channel":"book","chanId":5,"symbol":"tBTCUST","prec":"P0","freq":"F0","len":25}',
         b"[5,[6000,1,1],2]",
         b'{"event":"conf","status":"OK","flags":0}',
         b"[5,[6000,1,1]]",
@@ -181,7 +181,7 @@ def test_a_resync_leaves_the_channel_by_the_number_that_the_connection_gave_it()
         b"[]",
         b'"hb"',
         b'{"event":"subscribed","channel":"book","chanId":"5","symbol":"tBTCUSD","prec":"P0","len":"25"}',
-        b'{"event":"subscribed","channel":"book","chanId":5,"symbol":"tBTCUSD","prec":"P0","len":25}',
+        b'{"event":"subscribed","channel":"book","chanId":5,"symbol":"tBTCUSD","prec":"P0","len":[25]}',
         b'{"event":7}',
     ],
 )
