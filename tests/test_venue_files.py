@@ -29,14 +29,7 @@ COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*|<!--.*?-->", re.DOTALL)
 def words(source: str) -> Iterator[tuple[str, int]]:
     """Every name and text of a program with its line, but for docstrings, which are for people."""
     tree = ast.parse(source)
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    spoken = {
-        id(statement.value)
-        for node in ast.walk(tree)
-        if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None
-        for statement in node.body[:1]
-        if isinstance(statement, ast.Expr)
-    }
+    spoken = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes) and id(node) not in spoken:
             yield str(node.value), node.lineno

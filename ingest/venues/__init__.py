@@ -16,5 +16,6 @@ TABLE = (
     "bitstamp",
     "bitfinex",
     "okx",
+    "gate",
 )
 VENUES: Mapping[str, Venue] = {name: import_module(f"{__name__}.{name}").VENUE for name in TABLE}
