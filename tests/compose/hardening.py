@@ -68,5 +68,5 @@ def in_image(listing: str) -> Iterable[str]:
         name = path.rpartition("/")[2]
         if "/bin/" in path and name in COMPILERS:
             yield f"a compiler: {path}"
-        elif name.endswith((".deb", ".whl")):
+        elif "/.cache/" in path or (path.startswith("/var/cache/apt/") and name.endswith(".deb")):
             yield f"a package manager's cache: {path}"
