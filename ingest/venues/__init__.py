@@ -17,5 +17,6 @@ TABLE = (
     "bitfinex",
     "okx",
     "gate",
+    "kucoin",
 )
 VENUES: Mapping[str, Venue] = {name: import_module(f"{__name__}.{name}").VENUE for name in TABLE}
