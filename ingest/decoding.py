@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import orjson
 
@@ -73,13 +73,13 @@ class Decoding:
         self._open: dict[int, Session] = {}
         self._early: dict[str, Line] = {}
 
-    def run(self, file: BinaryIO) -> Iterator[bytes]:
-        """Read a capture and give its events as JSON lines, a chunk a capture line.
+    def run(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        """Read a capture's lines and give its events as JSON lines, a chunk a capture line.
 
         Raises:
             CaptureError: a line is not in the capture format; says which.
         """
-        for number, text in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), 1):
+        for number, text in enumerate(lines, 1):
             if len(text) > MAX_LINE:
                 raise CaptureError(f"line {number}: longer than {MAX_LINE} bytes")
             try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from thalweg.capture import MAX_LINE
 from thalweg.errors import ThalwegError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _read(decoding: Decoding, capture: Path | None, write: Callable[[bytes], obj
     """
     try:
         with _open(capture) as file:
-            for events in decoding.run(file):
+            for events in decoding.run(iter(lambda: file.readline(MAX_LINE + 1), b"")):
                 if write is not None:
                     write(events)
     except BrokenPipeError:

@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -20,6 +20,14 @@ from thalweg.settings import Settings
 if TYPE_CHECKING:
     from ingest.venue import Venue
 
+
+class Sink(Protocol):
+    """Where lines go."""
+
+    def write(self, line: bytes, /) -> object:
+        """Take a line."""
+
+
 AGAIN_S = 2.0  # before connecting again; venues allow some hundred attempts in five minutes
 SPLICE_S = 1.5  # after subscribing, before whole books are fetched, so that there are updates to splice
 
@@ -27,14 +35,14 @@ SPLICE_S = 1.5  # after subscribing, before whole books are fetched, so that the
 class Recorder:
     """One venue's capture file; `troubles` are the reasons for which connections ended."""
 
-    def __init__(self, venue: Venue, settings: Settings, file: BinaryIO) -> None:
-        """Write to `file`, which the caller opens and closes."""
+    def __init__(self, venue: Venue, settings: Settings, sink: Sink) -> None:
+        """Write to `sink`, which the caller opens and closes."""
         self.venue = venue
         self.frames = 0
         self.troubles: dict[str, int] = defaultdict(int)
         self._url = venue.connect(settings.endpoint(venue.name, "ws", venue.ws))
         self._rest = settings.endpoint(venue.name, "rest", venue.rest or "")
-        self._file = file
+        self._sink = sink
         self._connections = 0
 
     def _write(
@@ -42,7 +50,7 @@ class Recorder:
     ) -> None:
         """Write one line, stamped now."""
         self.frames += direction == "<"
-        self._file.write(format_line(Line(time.time_ns(), connection, direction, data, url, status)))
+        self._sink.write(format_line(Line(time.time_ns(), connection, direction, data, url, status)))
 
     async def run(self, listings: Mapping[str, Instrument]) -> None:
         """Record these symbols, split over sockets as the worker splits them, until cancelled."""

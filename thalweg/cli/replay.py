@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -12,11 +13,12 @@ import click
 from thalweg.cli.console import standard_screen
 from thalweg.cli.embedded import free_port
 from thalweg.cli.plan import Wishes, endpoints, make_plan
-from thalweg.cli.replaying import Player, load_tape, open_capture
+from thalweg.cli.reading import CaptureFile
+from thalweg.cli.replaying import Player, load_tape
 from thalweg.cli.server import environment
 from thalweg.cli.supervisor import Run
 from thalweg.cli.up import exec_instant, finish, summary_path
-from thalweg.errors import CaptureError, SettingsError
+from thalweg.errors import SettingsError
 
 
 @click.command()
@@ -47,8 +49,10 @@ def command(
       thalweg replay binance.jsonl.gz bybit.jsonl.gz --speed 0
     """
     path = summary_path(summary)
-    files = dict(map(_named, captures))
-    tapes = {venue: load_tape(file) for venue, file in files.items()}
+    files = _files(captures)
+    tapes = {venue: load_tape(parts) for venue, parts in files.items()}
+    for part in (part for parts in files.values() for part in parts if part.torn):
+        click.echo(f"{part.path}: the last {part.torn} bytes make no whole line; all before them is played", err=True)
     names = instruments or ",".join(_instruments(files))
     server_port = free_port()
     wishes = Wishes(
@@ -60,38 +64,41 @@ def command(
     finish(asyncio.run(run.run()), summary, path)
 
 
-def _named(capture: str) -> tuple[str, Path]:
-    """Give venue and file of an argument.
+def _files(captures: Iterable[str]) -> dict[str, list[CaptureFile]]:
+    """Give each venue's files, in the order in which they were given.
 
     Raises:
-        SettingsError: the venue is unknown, or neither the argument nor the file's head line names it.
+        SettingsError: a venue is unknown, or neither the argument nor the file's head line names it.
     """
     from ingest.venues import VENUES
 
-    venue, equals, name = capture.partition("=")
-    file = Path(name if equals else capture)
-    if not equals:
-        venue = _venue_in(file)
-    if venue not in VENUES:
-        raise SettingsError(f"{file}: say VENUE=FILE, where VENUE is one of {', '.join(VENUES)}")
-    return venue, file
+    files: dict[str, list[CaptureFile]] = {}
+    for capture in captures:
+        venue, equals, name = capture.partition("=")
+        file = CaptureFile(Path(name if equals else capture))
+        if not equals:
+            venue = _venue_in(file)
+        if venue not in VENUES:
+            raise SettingsError(f"{file.path}: say VENUE=FILE, where VENUE is one of {', '.join(VENUES)}")
+        files.setdefault(venue, []).append(file)
+    return files
 
 
-def _venue_in(file: Path) -> str:
+def _venue_in(file: CaptureFile) -> str:
     """Give the venue that a capture's head line names, or nothing.
 
     Raises:
         SettingsError: the file can't be read.
+        CaptureError: it is damaged.
     """
-    with open_capture(file) as opened:
-        try:
-            head = json.loads(opened.readline(4096))
-        except ValueError:
-            return ""
+    try:
+        head = json.loads(next(iter(file), b""))
+    except ValueError:
+        return ""
     return str(head.get("venue", "")) if isinstance(head, dict) else ""
 
 
-def _instruments(files: dict[str, Path]) -> list[str]:
+def _instruments(files: dict[str, list[CaptureFile]]) -> list[str]:
     """Give those of our instruments of which the captures have a book.
 
     Raises:
@@ -101,16 +108,12 @@ def _instruments(files: dict[str, Path]) -> list[str]:
     from ingest.decoding import Decoding
     from ingest.venues import VENUES
 
-    known = environment(list(files)).instruments.by_name
+    known = environment().instruments.by_name
     found: dict[str, None] = {}
-    for venue, file in files.items():
+    for venue, parts in files.items():
         decoding = Decoding(VENUES[venue])
-        with open_capture(file) as opened:
-            try:
-                for _ in decoding.run(opened):
-                    pass
-            except CaptureError as error:
-                raise CaptureError(f"{file}: {error}") from error
+        for _ in decoding.run(line for part in parts for line in part):
+            pass
         found |= dict.fromkeys(name for name in json.loads(decoding.stats())["books"] if name in known)
     if not found:
         raise SettingsError("the captures have no book of an instrument in the instruments file")

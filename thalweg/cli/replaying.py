@@ -9,16 +9,12 @@ again and again.
 from __future__ import annotations
 
 import asyncio
-import gzip
-import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from pathlib import Path
 from time import monotonic
-from typing import BinaryIO, cast
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.asyncio.server import ServerConnection, serve
@@ -26,7 +22,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from thalweg.capture import Line, parse_line
-from thalweg.errors import CaptureError, SettingsError
+from thalweg.cli.reading import CaptureFile
+from thalweg.errors import CaptureError
 
 GREETING_S = 0.5  # in which a client's subscriptions are heard
 BURST = 200  # frames sent flat out before others get a turn
@@ -62,37 +59,20 @@ class Tape:
         return known.pop(0) if len(known) > 1 else next(iter(known), None)
 
 
-@contextmanager
-def open_capture(path: Path) -> Iterator[BinaryIO]:
-    """Open a capture, compressed or not.
+def load_tape(files: Iterable[CaptureFile]) -> Tape:
+    """Read the parts of a capture, in order, into memory.
 
     Raises:
-        SettingsError: it can't be read.
-        CaptureError: it is compressed and cut off.
-    """
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as opened:
-            yield cast("BinaryIO", opened)
-    except EOFError as error:
-        raise CaptureError(f"{path} is cut off") from error
-    except (OSError, zlib.error) as error:
-        raise SettingsError(f"{path} can't be read: {error}") from error
-
-
-def load_tape(path: Path) -> Tape:
-    """Read a capture into memory.
-
-    Raises:
-        CaptureError: a line is not in the capture format, or the file is cut off.
-        SettingsError: the file can't be read.
+        CaptureError: a line is not in the capture format, or a file is damaged.
+        SettingsError: a file can't be read.
     """
     tape = Tape()
-    with open_capture(path) as file:
+    for file in files:
         for number, text in enumerate(file, 1):
             try:
                 line = parse_line(text)
             except CaptureError as error:
-                raise CaptureError(f"{path}, line {number}: {error}") from error
+                raise CaptureError(f"{file.path}, line {number}: {error}") from error
             if line is not None:
                 _put(tape, line)
     return tape

@@ -15,6 +15,7 @@ from thalweg.capture import Line, format_line, parse_line
 from thalweg.cli import main, recording
 from thalweg.cli.embedded import free_port
 from thalweg.cli.plan import endpoints
+from thalweg.cli.reading import CaptureFile
 from thalweg.cli.recording import Recorder
 from thalweg.cli.replaying import Player, Tape, load_tape
 from thalweg.errors import CaptureError
@@ -33,9 +34,13 @@ def capture(path: Path, *lines: Line) -> Path:
     return path
 
 
+def tape_of(path: Path) -> Tape:
+    return load_tape([CaptureFile(path)])
+
+
 def tape(folder: Path) -> Tape:
     said = VENUES["binance"].subscribe(["ETHUSDT"])[0].encode()
-    return load_tape(
+    return tape_of(
         capture(
             folder / "binance.jsonl.gz",
             Line(0, 1, ">", b"something else"),
@@ -102,14 +107,15 @@ def test_a_bad_line_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.jsonl"
     path.write_bytes(b'{"v":1}\n' + content)
     with pytest.raises(CaptureError, match="line 2"):
-        load_tape(path)
+        load_tape([CaptureFile(path)])
 
 
-def test_a_capture_that_is_cut_off_is_refused_in_words(tmp_path: Path) -> None:
-    path = capture(tmp_path / "cut.jsonl.gz", Line(0, 1, "<", bytes(range(256)) * 40))
-    path.write_bytes(path.read_bytes()[:-30])
+def test_a_capture_that_is_damaged_is_refused_in_words(tmp_path: Path) -> None:
+    path = capture(tmp_path / "bad.jsonl.gz", Line(0, 1, "<", bytes(range(256)) * 40))
+    path.write_bytes(path.read_bytes()[:200] + b"....." + path.read_bytes()[205:])
     shown = CliRunner().invoke(main, ["replay", f"kraken={path}"])
-    assert (shown.exit_code, shown.output) == (1, f"thalweg: {path} is cut off\n")
+    assert shown.exit_code == 1
+    assert f"thalweg: {path} is damaged near byte" in shown.output
 
 
 @pytest.mark.parametrize(
