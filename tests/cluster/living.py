@@ -17,7 +17,6 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 
 from thalweg.cli.embedded import free_port
-from thalweg.cli.masters import Master, url_of
 from thalweg.instruments import Instruments, load_instruments, shard_of
 
 PROGRAM = [sys.executable, "-c", "from thalweg.cli import main; main()"]
@@ -94,10 +93,10 @@ class Demo:
 
 
 @asynccontextmanager
-async def demo(masters: Sequence[Master], folder: Path, venues: str, names: str, *options: str) -> AsyncIterator[Demo]:
-    """Run the demo on these masters, with everything live."""
+async def demo(url: str, folder: Path, venues: str, names: str, *options: str) -> AsyncIterator[Demo]:
+    """Run the demo on these servers, with everything live."""
     instruments = load_instruments().only(names.split(","), venues.split(","))
-    port, url, file = free_port(), url_of(masters), folder / "summary.json"
+    port, file = free_port(), folder / "summary.json"
     environ = {name: text for name, text in os.environ.items() if not name.startswith("THALWEG_")} | {"REDIS_URL": url}
     command = [*PROGRAM, "up", "--demo", "--port", str(port), "--venues", venues, "--instruments", names]
     with (folder / "up.log").open("wb") as log:

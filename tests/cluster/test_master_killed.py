@@ -9,7 +9,7 @@ import pytest
 
 from tests.cluster.living import demo
 from thalweg import keys
-from thalweg.cli.masters import Master
+from thalweg.cli.masters import Master, url_of
 from thalweg.cli.verify import verify
 from thalweg.transport import RedisLink
 
@@ -31,7 +31,7 @@ async def test_a_master_that_is_killed_costs_its_own_books_alone_and_they_come_b
     redis_cluster: list[Master], tmp_path: Path
 ) -> None:
     master = redis_cluster[KILLED]
-    async with demo(redis_cluster, tmp_path, VENUES, NAMES, "--rate", "200") as one:
+    async with demo(url_of(redis_cluster), tmp_path, VENUES, NAMES, "--rate", "200") as one:
         struck = one.at(KILLED)
         others = [book for book in one.books if book not in struck]
         began = {name: await epochs(one.url, name, "kraken") for name in one.instruments.by_name}

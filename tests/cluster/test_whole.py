@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -16,10 +17,12 @@ from typing import Any
 import pytest
 
 from tests.cluster.living import Demo, demo
+from tests.cluster.sentinels import watched
 from thalweg import keys
 from thalweg.cli.embedded import free_port
-from thalweg.cli.masters import Master, agrees, join, make_masters
+from thalweg.cli.masters import Master, agrees, join, make_masters, url_of
 from thalweg.cli.verify import verify
+from thalweg.read import Connected, Disconnected, EpochBegan, Follower, Regressed
 
 pytestmark = [
     pytest.mark.anyio,
@@ -50,7 +53,7 @@ def masters(tmp_path: Path) -> Any:
 @pytest.fixture
 async def running(masters: list[Master], tmp_path: Path) -> AsyncIterator[Demo]:
     """The demo on them."""
-    async with demo(masters, tmp_path, VENUES, NAMES, "--workers", "2", "--rate", "300") as one:
+    async with demo(url_of(masters), tmp_path, VENUES, NAMES, "--workers", "2", "--rate", "300") as one:
         yield one
 
 
@@ -164,6 +167,34 @@ async def test_a_replica_takes_over_from_a_master_that_is_killed(
         assert ask(replica, "ROLE")[0] in ("master", b"master")
     finally:
         replica.stop()
+
+
+async def test_a_replica_that_sentinels_choose_is_gone_on_with(tmp_path: Path) -> None:
+    with watched(tmp_path / "servers") as servers:
+        async with demo(servers.url, tmp_path, VENUES, "BTC-USDT,XRP-USDT", "--workers", "2", "--rate", "200") as one:
+            first = servers.master
+            servers.servers[first].kill()
+            await one.until(lambda: one.are(one.books, "stale"), TOLD_S)
+            await recovered(one)
+            assert servers.master != first
+
+
+async def test_a_reader_goes_on_when_a_master_is_killed(masters: list[Master], running: Demo) -> None:
+    streams = [(name, venue) for venue, name in running.books]
+    follower = Follower(running.url, streams)
+    told: list[type] = []
+    async with asyncio.timeout(60), aclosing(follower.items()) as items:
+        async for item in items:
+            told.append(type(item))
+            if all(book.live for book in follower.books.values()) and Connected in told:
+                if Disconnected in told:
+                    break
+                if masters[1].process is not None:
+                    masters[1].kill()
+            elif Disconnected in told and masters[1].process is None:
+                masters[1].start()
+    assert EpochBegan in told
+    assert Regressed not in told
 
 
 def _follows(replica: Master, node: str) -> bool:
