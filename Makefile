@@ -44,10 +44,10 @@ test-cluster: install  ## a Redis Cluster and Sentinels under load: killed, hung
 	THALWEG_WHOLE_CLUSTER=1 $(BIN)/python -m pytest tests/cluster tests/thalweg/cluster
 
 # On Valkey from the lock and on the system's Redis. The seed is printed; the same seed makes the same schedule.
-chaos: install  ## faults of every kind against real processes (SEED=1 MINUTES=11.5 SERVERS=valkey,redis MUTANTS=1)
+chaos: install  ## faults of every kind against real processes (SEED=1 MINUTES=11.5 SERVERS=valkey,redis VENUES=all MUTANTS=1)
 	@case '$(or $(SERVERS),redis)' in *redis*) deploy/redis-server >/dev/null;; esac
 	@$(BIN)/python -m tests.chaos$(if $(call ON,$(MUTANTS)),.mutants) $(if $(SEED),--seed $(SEED)) \
-		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(SERVERS),--servers $(SERVERS))
+		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(SERVERS),--servers $(SERVERS)) $(if $(VENUES),--venues $(VENUES))
 
 compose-test: install  ## the containers on a real engine: build, start, scale, kill, stop (needs Docker, as root)
 	@$(BIN)/python -m tests.compose $(ARGS)

@@ -99,3 +99,14 @@ def test_a_venue_has_all_its_files(venue: str) -> None:
     assert [file for file in (*files, f"tests/frames/{venue}/provenance.toml") if not (ROOT / file).is_file()] == []
     assert named.search((ROOT / "thalweg/instruments.toml").read_text())
     assert len((ROOT / f"ingest/venues/{venue}.py").read_text().splitlines()) <= 250
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_venue_has_its_services_and_its_page_of_words(venue: str) -> None:
+    compose, scraped = (ROOT / name for name in ("compose.yaml", "deploy/observability/prometheus.yml"))
+    for service in (f"ingest-{venue}", f"demo-{venue}"):
+        assert f"  {service}: {{" in compose.read_text()
+        assert f"- {service}\n" in scraped.read_text()
+    assert f"THALWEG_{venue.upper()}_WS: ws://simulator:9900/{venue}\n" in compose.read_text()
+    headings = [line for line in (ROOT / "docs/venues.md").read_text().splitlines() if line.startswith("## ")]
+    assert any(venue in re.sub(r"[^a-z]", "", heading.lower()) for heading in headings)

@@ -15,7 +15,8 @@ from tests.chaos.nemesis import KINDS
 from tests.chaos.report import summary, text_of, write
 from tests.chaos.run import run, say
 from tests.chaos.servers import ENGINES, binary_of
-from tests.chaos.system import Shape
+from tests.chaos.system import USUAL, Shape
+from thalweg.instruments import load_instruments
 
 SPARE_S = 20.0  # of each server's share: to stop and to check
 
@@ -37,7 +38,7 @@ def main() -> int:
     say(f"seed {asked.seed}, {len(KINDS)} kinds, {share:.0f} s on each of {', '.join(engines)}")
     results = []
     for number, engine in enumerate(engines):
-        venues = tuple(asked.venues.split(","))
+        venues = load_instruments().only(venues=asked.venues.split(",")).all_venues
         shape = Shape(engine=engine, venues=venues, seed=asked.seed + number, workers=asked.workers, rate=asked.rate)
         keep = Path(asked.logs) / engine if asked.logs else None
         results.append(uvloop.run(run(shape, share, asked.only, keep, record=asked.commands)))
@@ -52,7 +53,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of the schedule and the markets (1)")
     parser.add_argument("--minutes", type=float, default=11.5, help="for all servers together (11.5)")
     parser.add_argument("--servers", default=",".join(ENGINES), help="valkey, redis or both (both)")
-    parser.add_argument("--venues", default="binance,bybit,kraken,coinbase", help="comma-separated (all four)")
+    parser.add_argument(
+        "--venues", default=",".join(USUAL), help="comma-separated (the usual four); `all` is every one"
+    )
     parser.add_argument("--workers", type=int, default=2, help="of each venue (2)")
     parser.add_argument("--rate", type=float, default=200.0, help="frames a second of all books (200)")
     parser.add_argument("--only", default="", help="only kinds whose name has this in it")

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
+from ingest.venues import VENUES
 from thalweg.cli.checks import Raw, Replay
 from thalweg.cli.judge import Truth
 from thalweg.cursor import Position
@@ -24,7 +25,8 @@ from thalweg.events import Delta, Event, Flag, Open, Snapshot, State, Status, Tr
 from thalweg.publication import VIEW_DEPTH
 
 DENSE_TRADES = ("binance", "kraken")  # their trade ids step by one
-COUNTED_BOOKS = ("binance", "bybit")  # their updates say which sequence they begin and end with
+COUNTED_BOOKS = {name for name, venue in VENUES.items() if venue.capability.detector == "sequence"}
+"""Their updates say which sequence they begin and end with."""
 UNTRUSTED = int(Flag.UNVERIFIED) | int(Flag.CROSSED)
 RECENT_TRADES = 20_000
 MOST = 12  # violations told of one invariant; the rest is counted

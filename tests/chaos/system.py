@@ -27,6 +27,7 @@ TEND_S, KEEP_S = 0.1, 0.25
 SECRET = "of-a-server-on-loopback"
 USERS = ("ingest", "aggregator", "gateway", "loader", "reader", "operator")
 RESTART_S = 0.5  # as the supervisor's first backoff
+USUAL = ("binance", "bybit", "kraken", "coinbase")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Shape:
     """What to run; `root` is the folder whose packages run, for patched copies."""
 
     engine: str = "valkey"
-    venues: tuple[str, ...] = ("binance", "bybit", "kraken", "coinbase")
+    venues: tuple[str, ...] = USUAL
     names: tuple[str, ...] = ("BTC-USDT", "ETH-USDT", "DOGE-USDT")
     workers: int = 2
     aggregators: int = 2
