@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from thalweg import __version__
 from thalweg.capture import Line, format_line
+from thalweg.errors import DecodeError
 from thalweg.instruments import Instrument, shard_of
 from thalweg.settings import Settings
 
@@ -91,36 +92,36 @@ class Recorder:
             ) as socket,
             asyncio.TaskGroup() as group,
         ):
-            helpers = [group.create_task(self._speak(number, socket, venue.subscribe(symbols)))]
-            if venue.rest_snapshot is not None:
+            talk = Talk(venue, symbols)
+            helpers = [group.create_task(self._speak(number, socket, talk)), group.create_task(talk.ping())]
+            if venue.by_rest:
                 helpers.append(group.create_task(self._fetch(number, symbols)))
-            await self._listen(number, socket)
+            await self._listen(number, socket, talk)
             for helper in helpers:
                 helper.cancel()
 
-    async def _listen(self, number: int, socket: ClientConnection) -> None:
+    async def _listen(self, number: int, socket: ClientConnection, talk: Talk) -> None:
         """Write what comes until the connection ends, and how it ended."""
         try:
             while True:
-                self._write(number, "<", await socket.recv(decode=False))
+                frame = await socket.recv(decode=False)
+                self._write(number, "<", frame)
+                talk.hear(frame)
         except ConnectionClosed as closed:
             self._write(number, "x", b"", status=closed.rcvd.code if closed.rcvd else 1006)
             self.troubles[f"connection ended: {closed}"] += 1
 
-    async def _speak(self, number: int, socket: ClientConnection, frames: Iterable[str]) -> None:
-        """Send the subscriptions and then the pings that the venue wants."""
-        keepalive = self.venue.keepalive
+    async def _speak(self, number: int, socket: ClientConnection, talk: Talk) -> None:
+        """Send what is to be said, no faster than the venue allows."""
         url: str | None = self._url
+        await asyncio.sleep(self.venue.settle_s)
         with suppress(ConnectionClosed):  # the reader tells of it
-            for frame in frames:
+            while True:
+                frame = await talk.said.get()
                 self._write(number, ">", frame.encode(), url)
                 url = None
                 await socket.send(frame)
                 await asyncio.sleep(self.venue.pace_s)
-            while keepalive.ping is not None:
-                await asyncio.sleep(keepalive.every_s)
-                self._write(number, ">", keepalive.ping.encode())
-                await socket.send(keepalive.ping)
 
     async def _fetch(self, number: int, symbols: Sequence[str]) -> None:
         """Fetch every symbol's whole book once, as the worker does after it has subscribed."""
@@ -132,3 +133,38 @@ class Recorder:
             url = rest.url(self._rest, symbol) if rest is not None else ""
             status, body, _ = await asyncio.to_thread(http_get, url)
             self._write(number, "h", body, url, status)
+
+
+class Talk:
+    """What is to be said on one connection: subscriptions, pings, and what the venue wants in answer."""
+
+    def __init__(self, venue: Venue, symbols: Sequence[str]) -> None:
+        """Subscribe, at once or when the venue has greeted."""
+        from ingest.saying import Saying
+
+        self.said: asyncio.Queue[str] = asyncio.Queue()
+        self._keepalive, self._saying, self._decode = venue.keepalive, Saying(venue), venue.new_reader().decode
+        self._say(self._saying.opened(symbols, time.time_ns()))
+
+    def _say(self, frames: Iterable[str]) -> None:
+        for frame in frames:
+            self.said.put_nowait(frame)
+
+    def hear(self, frame: bytes) -> None:
+        """Take a frame, and answer it if the venue wants that."""
+        from ingest.venue import Control, Sign
+
+        try:
+            messages = self._decode(frame, lambda symbol: None).messages  # no symbol is ours: books are left alone
+        except DecodeError:
+            return
+        for message in messages:
+            if isinstance(message, Control):
+                self._say([message.reply] if message.reply else [])
+                self._say(self._saying.welcomed(time.time_ns()) if message.sign is Sign.WELCOME else [])
+
+    async def ping(self) -> None:
+        """Say the pings that the venue wants."""
+        while self._keepalive.ping is not None:
+            await asyncio.sleep(self._keepalive.every_s)
+            self._say(self._saying.ping(self._keepalive.ping, time.time_ns()))

@@ -9,6 +9,7 @@ again and again.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -26,16 +27,21 @@ from thalweg.cli.reading import CaptureFile
 from thalweg.errors import CaptureError
 
 GREETING_S = 0.5  # in which a client's subscriptions are heard
+INSTANT = re.compile(rb"\d{9,}")  # seconds or less since the epoch
 BURST = 200  # frames sent flat out before others get a turn
 
 
 @dataclass(slots=True)
 class Recorded:
-    """One recorded connection: what was sent, what came, and how often it was played."""
+    """One recorded connection: what was sent, what came, and how often it was played.
+
+    The first `greeting` lines came before anything was said.
+    """
 
     said: set[bytes] = field(default_factory=set)
     lines: list[Line] = field(default_factory=list)
     played: int = 0
+    greeting: int = 0
 
 
 @dataclass(slots=True)
@@ -45,9 +51,13 @@ class Tape:
     connections: dict[int, Recorded] = field(default_factory=lambda: defaultdict(Recorded))
     answers: dict[tuple[str, str], list[Line]] = field(default_factory=lambda: defaultdict(list))
 
+    def greeting(self) -> list[Line]:
+        """Give what came before anything was said, for a client that waits for it."""
+        return next((one.lines[: one.greeting] for one in self.connections.values() if one.greeting), [])
+
     def choose(self, said: set[bytes]) -> Recorded | None:
         """Give the connection to play to a client that said this; `None` if there is none to play."""
-        playable = [one for one in self.connections.values() if one.lines]
+        playable, said = [one for one in self.connections.values() if one.lines], set(map(_timeless, said))
         chosen = max(playable, key=lambda one: (len(one.said & said), -one.played), default=None)
         if chosen is not None:
             chosen.played += 1
@@ -83,9 +93,15 @@ def _put(tape: Tape, line: Line) -> None:
     if line.direction == "h" and line.url is not None:
         tape.answers[_request(line.url)].append(line)
     elif line.direction == ">":
-        one.said.add(line.data)
+        one.greeting = one.greeting if one.said else len(one.lines)
+        one.said.add(_timeless(line.data))
     elif line.direction in ("<", "x"):
         one.lines.append(line)
+
+
+def _timeless(frame: bytes) -> bytes:
+    """Give a frame without the instant that some venues want in it."""
+    return INSTANT.sub(b"", frame)
 
 
 def _request(url: str) -> tuple[str, str]:
@@ -127,11 +143,12 @@ class Player:
     async def _serve(self, socket: ServerConnection) -> None:
         """Play one connection, then stay until the client goes."""
         tape = self._tapes.get(_venue(socket.request.path if socket.request else ""))
-        said: set[bytes] = set()
-        with suppress(TimeoutError, ConnectionClosed):
-            async with asyncio.timeout(GREETING_S):
-                while True:
-                    said.add(await socket.recv(decode=False))
+        said = await _hear(socket)
+        greeting = tape.greeting() if tape is not None and not said else []
+        if greeting:
+            with suppress(ConnectionClosed):
+                await self._play(socket, greeting)
+            said = await _hear(socket)
         recorded = tape.choose(said) if tape is not None else None
         if recorded is None:
             return
@@ -139,7 +156,7 @@ class Player:
         async with asyncio.TaskGroup() as group:
             reading = group.create_task(_ignore(socket))
             try:
-                await self._play(socket, recorded.lines)
+                await self._play(socket, recorded.lines[recorded.greeting if greeting else 0 :])
             except ConnectionClosed:
                 pass
             finally:
@@ -153,7 +170,7 @@ class Player:
         Raises:
             ConnectionClosed: the client went.
         """
-        began, first = monotonic(), lines[0].ts
+        began, first = monotonic(), lines[0].ts if lines else 0
         for number, line in enumerate(lines):
             if self._speed:
                 wait = began + (line.ts - first) / 1e9 / self._speed - monotonic()
@@ -184,6 +201,16 @@ class Player:
 def _venue(path: str) -> str:
     """Give the first part of a path."""
     return urlsplit(path).path.strip("/").partition("/")[0]
+
+
+async def _hear(socket: ServerConnection) -> set[bytes]:
+    """Give what a client says in a moment."""
+    said: set[bytes] = set()
+    with suppress(TimeoutError, ConnectionClosed):
+        async with asyncio.timeout(GREETING_S):
+            while True:
+                said.add(await socket.recv(decode=False))
+    return said
 
 
 async def _ignore(socket: ServerConnection) -> None:
