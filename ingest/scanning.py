@@ -15,6 +15,7 @@ import numpy as np
 import orjson
 
 from ingest.venue import BookUpdate, Decoded, Scales
+from thalweg.errors import DecodeError
 from thalweg.fixed import NO_LEVELS
 from thalweg.instant import read_instant
 from thalweg.instruments import DEFAULT_DECIMALS
@@ -149,3 +150,24 @@ def fall_back(frame: bytes, scales: Scales, decode: Callable[[bytes, Scales], De
     decoded = decode(frame, scales)
     decoded.fallbacks = sum(isinstance(message, BookUpdate) for message in decoded.messages)
     return decoded
+
+
+def both_ways(
+    scan: Callable[[bytes, Scales], Decoded], general: Callable[[bytes, Scales], Decoded], unlike: bytes
+) -> Callable[[bytes, Scales], Decoded]:
+    """Give a decoder that tries the fast way first, but for frames that have `unlike` in them, which are no books."""
+
+    def decode(frame: bytes, scales: Scales) -> Decoded:
+        """Turn one frame into messages.
+
+        Raises:
+            DecodeError: an undocumented shape.
+        """
+        if unlike in frame:
+            return general(frame, scales)
+        try:
+            return scan(frame, scales)
+        except (Declined, DecodeError):  # the general way tells what is wrong, if anything is
+            return fall_back(frame, scales, general)
+
+    return decode

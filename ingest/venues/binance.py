@@ -27,7 +27,7 @@ from ingest.fields import (
 )
 from ingest.instants import from_milliseconds
 from ingest.listings import metadata_at
-from ingest.scanning import Declined, Express, Template, fall_back, text_of
+from ingest.scanning import Declined, Express, Template, both_ways, text_of
 from ingest.sequence import Spliced
 from ingest.units import Written, read_book, read_trade, step_places, taken
 from ingest.venue import (
@@ -46,7 +46,6 @@ from ingest.venue import (
     Sign,
     Venue,
 )
-from thalweg.errors import DecodeError
 from thalweg.events import Taker
 from thalweg.scan import ASK_PAIRS, BID_PAIRS, INTEGER, OBJECT, TEXT
 
@@ -70,7 +69,6 @@ BOOK = Template(
     symbol="s",
 )
 STREAM, INSTANT, FIRST, LAST = map(BOOK.place, ("stream", "E", "U", "u"))
-TRADE = b'"e":"trade"'  # what has it is no book, and is not scanned for one
 
 
 def connect(base: str) -> str:
@@ -91,20 +89,6 @@ def resubscribe(symbol: str) -> list[str]:
 def _request(method: str, symbol: str, number: int | str) -> str:
     streams = [f"{symbol.lower()}@depth@100ms", f"{symbol.lower()}@trade"]
     return orjson.dumps({"method": method, "params": streams, "id": number}).decode()
-
-
-def decode(frame: bytes, scales: Scales) -> Decoded:
-    """Turn one frame, combined or raw, into messages.
-
-    Raises:
-        DecodeError: an undocumented shape.
-    """
-    if TRADE in frame:
-        return _decode(frame, scales)
-    try:
-        return _scan(frame, scales)
-    except (Declined, DecodeError):  # the general way tells what is wrong, if anything is
-        return fall_back(frame, scales, _decode)
 
 
 def _scan(frame: bytes, scales: Scales) -> Decoded:
@@ -139,6 +123,9 @@ def _decode(frame: bytes, scales: Scales) -> Decoded:
     else:
         message = _unnamed(payload)
     return Decoded([message])
+
+
+decode = both_ways(_scan, _decode, unlike=b'"e":"trade"')
 
 
 def _stream_type(stream: str) -> str:

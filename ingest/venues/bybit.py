@@ -26,7 +26,7 @@ from ingest.fields import (
 )
 from ingest.instants import from_milliseconds
 from ingest.listings import metadata_at
-from ingest.scanning import Declined, Express, Template, fall_back, text_of
+from ingest.scanning import Declined, Express, Template, both_ways, text_of
 from ingest.sequence import Step
 from ingest.units import Written, read_book, read_trade, step_places
 from ingest.venue import (
@@ -43,7 +43,6 @@ from ingest.venue import (
     Sign,
     Venue,
 )
-from thalweg.errors import DecodeError
 from thalweg.events import Taker
 from thalweg.scan import ASK_PAIRS, BID_PAIRS, INTEGER, OBJECT, TEXT
 
@@ -65,7 +64,6 @@ BOOK = Template(
 )
 TOPIC_TEXT, SENT, MATCHED, NUMBER = map(BOOK.place, ("topic", "ts", "cts", "u"))
 TOPIC = re.compile(r"(?:orderbook\.\w{1,8}|publicTrade)\.([A-Za-z0-9]{1,40})")
-TRADE = b'"topic":"publicTrade.'  # what has it is no book, and is not scanned for one
 
 
 def connect(base: str) -> str:
@@ -91,20 +89,6 @@ def _subscriptions(symbol: str) -> list[str]:
 def _request(operation: str, topic: str, symbol: str) -> str:
     """Make a request whose id, the symbol, comes back with the answer."""
     return orjson.dumps({"req_id": symbol, "op": operation, "args": [topic]}).decode()
-
-
-def decode(frame: bytes, scales: Scales) -> Decoded:
-    """Turn one frame into messages.
-
-    Raises:
-        DecodeError: an undocumented shape.
-    """
-    if TRADE in frame:
-        return _decode(frame, scales)
-    try:
-        return _scan(frame, scales)
-    except (Declined, DecodeError):  # the general way tells what is wrong, if anything is
-        return fall_back(frame, scales, _decode)
 
 
 def _scan(frame: bytes, scales: Scales) -> Decoded:
@@ -134,6 +118,9 @@ def _decode(frame: bytes, scales: Scales) -> Decoded:
     if depth not in BOOK_DEPTHS:
         return Decoded([Ignored(name_of(f"orderbook.{depth}"))])
     return Decoded([_book(payload, int(depth), scales)])
+
+
+decode = both_ways(_scan, _decode, unlike=b'"topic":"publicTrade.')
 
 
 def _book(payload: Object, depth: int, scales: Scales) -> Message:

@@ -25,7 +25,7 @@ from ingest.fields import (
 )
 from ingest.instants import from_rfc3339
 from ingest.listings import metadata_at
-from ingest.scanning import Declined, Express, Template, fall_back, instant_of
+from ingest.scanning import Express, Template, both_ways, instant_of
 from ingest.sequence import Unchecked
 from ingest.units import Written, read_book, read_trade, step_places
 from ingest.venue import (
@@ -60,7 +60,6 @@ BOOK = Template(
     whole="type",
 )
 SEQUENCE, INSTANT = BOOK.place("sequence_num"), BOOK.place("timestamp")
-TRADE = b'"channel":"market_trades"'  # what has it is no book, and is not scanned for one
 
 
 def connect(base: str) -> str:
@@ -88,20 +87,6 @@ def _request(kind: str, channel: str, symbols: Sequence[str]) -> str:
     return orjson.dumps({"type": kind, "product_ids": list(symbols), "channel": channel}).decode()
 
 
-def decode(frame: bytes, scales: Scales) -> Decoded:
-    """Turn one frame into messages; the connection's sequence counts frames of every channel.
-
-    Raises:
-        DecodeError: an undocumented shape.
-    """
-    if TRADE in frame:
-        return _decode(frame, scales)
-    try:
-        return _scan(frame, scales)
-    except (Declined, DecodeError):  # the general way tells what is wrong, if anything is
-        return fall_back(frame, scales, _decode)
-
-
 def _scan(frame: bytes, scales: Scales) -> Decoded:
     """Read a book frame of the documented shape, one event in it."""
     message, fields, _ = BOOK.read(frame, scales)
@@ -127,6 +112,9 @@ def _decode(frame: bytes, scales: Scales) -> Decoded:
     else:
         messages = [Ignored(name_of(channel))]
     return Decoded(messages, take_integer(payload, "sequence_num"))
+
+
+decode = both_ways(_scan, _decode, unlike=b'"channel":"market_trades"')
 
 
 def _book(event: Object, instant: int | None, scales: Scales) -> Message:

@@ -23,7 +23,7 @@ from ingest.fields import (
     words_of,
 )
 from ingest.instants import from_rfc3339
-from ingest.scanning import Declined, Express, Template, fall_back, instant_of
+from ingest.scanning import Express, Template, both_ways, instant_of
 from ingest.sequence import Summed
 from ingest.units import Written, read_book, read_trade
 from ingest.venue import (
@@ -40,7 +40,6 @@ from ingest.venue import (
     Venue,
 )
 from thalweg.book import Book
-from thalweg.errors import DecodeError
 from thalweg.events import State, Taker
 from thalweg.scan import ASK_OBJECTS, BID_OBJECTS, INTEGER, LIST, TEXT
 
@@ -61,7 +60,6 @@ BOOK = Template(
     whole="type",
 )
 CHECKSUM, INSTANT = BOOK.place("checksum"), BOOK.place("timestamp")
-TRADE = b'"channel":"trade"'  # what has it is no book, and is not scanned for one
 
 
 def connect(base: str) -> str:
@@ -89,20 +87,6 @@ def _trades(symbols: Sequence[str], **more: int) -> str:
     return orjson.dumps({"method": "subscribe", "params": params} | more).decode()
 
 
-def decode(frame: bytes, scales: Scales) -> Decoded:
-    """Turn one frame into messages.
-
-    Raises:
-        DecodeError: an undocumented shape.
-    """
-    if TRADE in frame:
-        return _decode(frame, scales)
-    try:
-        return _scan(frame, scales)
-    except (Declined, DecodeError):  # the general way tells what is wrong, if anything is
-        return fall_back(frame, scales, _decode)
-
-
 def _scan(frame: bytes, scales: Scales) -> Decoded:
     """Read a book frame of the documented shape, one book in it."""
     message, fields, units = BOOK.read(frame, scales)
@@ -127,6 +111,9 @@ def _decode(frame: bytes, scales: Scales) -> Decoded:
     if channel == "status":
         return Decoded([_status(entry) for entry in take_objects(payload, "data")])
     return Decoded([Ignored(name_of(channel)) if channel is not None else _answer(payload)])
+
+
+decode = both_ways(_scan, _decode, unlike=b'"channel":"trade"')
 
 
 def _book(entry: Object, whole: bool, scales: Scales) -> Message:

@@ -25,7 +25,7 @@ from ingest.fields import (
     words_of,
 )
 from ingest.listings import metadata_at
-from ingest.scanning import Declined, Express, Template, fall_back
+from ingest.scanning import Express, Template, both_ways
 from ingest.sequence import Spliced
 from ingest.units import Written, read_book, read_trade, step_places
 from ingest.venue import (
@@ -41,7 +41,6 @@ from ingest.venue import (
     Sign,
     Venue,
 )
-from thalweg.errors import DecodeError
 from thalweg.events import Taker
 from thalweg.scan import ASK_PAIRS, BID_PAIRS, INTEGER, OBJECT, TEXT
 
@@ -62,7 +61,6 @@ BOOK = Template(
     whole="t",
 )
 FIRST, LAST, INSTANT = map(BOOK.place, ("O", "C", "M"))
-TRADE = b'"T":"trade.'  # what has it is no book, and is not scanned for one
 
 
 def connect(base: str) -> str:
@@ -94,18 +92,9 @@ def _request(action: str, channel: str, symbol: str, more: Sequence[str] = (), *
     return orjson.dumps(wanted | {"symbol": symbol} | fields).decode()
 
 
-def decode(frame: bytes, scales: Scales) -> Decoded:
-    """Turn one frame into messages.
-
-    Raises:
-        DecodeError: an undocumented shape.
-    """
-    if TRADE in frame:
-        return _decode(frame, scales)
-    try:
-        message, fields, _ = BOOK.read(frame, scales)
-    except (Declined, DecodeError):  # the general way tells what is wrong, if anything is
-        return fall_back(frame, scales, _decode)
+def _scan(frame: bytes, scales: Scales) -> Decoded:
+    """Read a frame of a book of the documented shape."""
+    message, fields, _ = BOOK.read(frame, scales)
     message.first, message.last, message.ts_event = fields[FIRST], fields[LAST], fields[INSTANT]
     return Decoded([message])
 
@@ -121,6 +110,9 @@ def _decode(frame: bytes, scales: Scales) -> Decoded:
     if kind != BOOKS or feed != FEED:
         return Decoded([Ignored(name_of(kind if feed is None else f"{kind}.{feed}"))])
     return Decoded([_book(take_object(payload, "d"), take_choice(payload, "t", WHOLE), scales)])
+
+
+decode = both_ways(_scan, _decode, unlike=b'"T":"trade.')
 
 
 def _book(data: Object, whole: bool, scales: Scales) -> Message:

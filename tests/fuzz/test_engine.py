@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from ingest.instants import from_milliseconds
 from ingest.rows import LAST
 from ingest.scanning import Template
 from ingest.sequence import Spliced, Verdict
 from ingest.track import Track
-from ingest.venue import BookUpdate, Decoded, Scales
+from ingest.venue import BookUpdate
 from ingest.venues import binance
 from tests.fuzz import books
 from tests.fuzz.engine import COMPILED, INSTRUMENTED
@@ -59,14 +57,6 @@ ANY_KIND = Template(
 )
 
 
-def scans_any_kind(frame: bytes, scales: Scales) -> Decoded:
-    """Scan a frame without asking what it is."""
-    message, fields, _ = ANY_KIND.read(frame, scales)
-    message.first, message.last = fields[ANY_KIND.place("U")], fields[ANY_KIND.place("u")]
-    message.ts_event = from_milliseconds(fields[ANY_KIND.place("E")])
-    return Decoded([message])
-
-
 def without_overflow(text: str, coefficient: int, power: int) -> int:
     """Scale as if every number fitted."""
     return int(coefficient * 10**power) if power >= 0 else coefficient // 10**-power
@@ -87,7 +77,7 @@ def applies_all(self: Spliced, update: BookUpdate) -> Verdict:
     ("name", "owner", "attribute", "broken"),
     [
         ("fixed", fixed, "_scale", without_overflow),
-        ("binance", binance, "_scan", scans_any_kind),
+        ("binance", binance, "BOOK", ANY_KIND),
         ("publication", publication, "_absent", lambda value: value or -1),
         ("rule", Spliced, "admit", applies_all),
         ("book", Book, "truncate", lambda self, depth: (self.bids()[:0], self.asks()[:0])),
@@ -96,7 +86,7 @@ def applies_all(self: Spliced, update: BookUpdate) -> Verdict:
     ],
 )
 def test_a_planted_fault_is_found(
-    monkeypatch: pytest.MonkeyPatch, name: str, owner: object, attribute: str, broken: Callable[..., object]
+    monkeypatch: pytest.MonkeyPatch, name: str, owner: object, attribute: str, broken: object
 ) -> None:
     assert not fails(name, 300)
     monkeypatch.setattr(owner, attribute, broken)
