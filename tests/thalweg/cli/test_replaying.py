@@ -95,15 +95,14 @@ def test_clients_that_say_something_else_are_played_each_in_turn(tmp_path: Path)
 
 
 def test_what_was_said_is_known_again_at_another_time_and_a_greeting_is_what_came_before_it(tmp_path: Path) -> None:
-    loaded = load_tape(
-        capture(
-            tmp_path / "binance.jsonl",
-            Line(0, 1, "<", b"not a word was said"),
-            Line(0, 2, "<", b"welcome"),
-            Line(1 * MS, 2, ">", b'{"time":1789456334,"for":"A"}'),
-            Line(2 * MS, 2, "<", BOOK),
-        )
+    path = capture(
+        tmp_path / "binance.jsonl",
+        Line(0, 1, "<", b"not a word was said"),
+        Line(0, 2, "<", b"welcome"),
+        Line(1 * MS, 2, ">", b'{"time":1789456334,"for":"A"}'),
+        Line(2 * MS, 2, "<", BOOK),
     )
+    loaded = load_tape([CaptureFile(path)])
     assert [line.data for line in loaded.greeting()] == [b"welcome"]
     chosen = loaded.choose({b'{"time":1800000000,"for":"A"}'})
     assert chosen is not None
