@@ -7,13 +7,14 @@ import logging
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Mapping
+from html import escape
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
@@ -152,7 +153,17 @@ def _gateway(request: Request | WebSocket) -> Gateway:
 
 
 async def _page(request: Request) -> Response:
-    return FileResponse(STATIC / "index.html")
+    replay = _gateway(request).settings.replay
+    if replay is None:
+        return FileResponse(STATIC / "index.html")
+    page = (STATIC / "index.html").read_text(encoding="utf-8")
+    return HTMLResponse(replayed(page, replay))
+
+
+def replayed(page: str, what: str) -> str:
+    """Have the page say, above all else and in its title, that it shows a replay: nobody may take it for live."""
+    told = f'<p id="replay" class="banner" role="note">REPLAY, not live: {escape(what)}</p>\n<header'
+    return page.replace("<title>", "<title>REPLAY ", 1).replace("<header", told, 1)
 
 
 async def _stream(websocket: WebSocket) -> None:

@@ -87,11 +87,12 @@ class Decoding:
             except CaptureError as error:
                 raise CaptureError(f"line {number}: {error}") from error
             if line is not None:
-                yield b"".join(map(self._format, self._take(line)))
+                yield b"".join(map(self._format, self.take(line)))
         for session in [*self._open.values()][-1:]:  # books of which nothing changed: no frame told whose they are
             yield b"".join(map(self._format, self._spliced(session, [*self._early])))
 
-    def _take(self, line: Line) -> list[Event]:
+    def take(self, line: Line) -> list[Event]:
+        """Give the events of one line."""
         if line.direction == "<":
             return self._in(line)
         if line.direction == "h":

@@ -14,6 +14,7 @@
 | `THALWEG_<VENUE>_WS`, `THALWEG_<VENUE>_REST` | the venue's own | where the venue is (simulator, proxy) |
 | `THALWEG_MAX_AGE_S` | the venue's own | age at which connections to venues are replaced, without a break |
 | `THALWEG_HOST`, `THALWEG_PORT` | 127.0.0.1, 8080 | where the gateway listens |
+| `THALWEG_REPLAY` | none | what is replayed: the page says so above all else; `thalweg replay` sets it |
 | `THALWEG_ORIGINS` | the page's own | comma-separated origins that may open a WebSocket |
 | `THALWEG_PROGRAMS` | 0 | 1: programs, which send no Origin, are let in, whatever the gateway listens on |
 | `THALWEG_HOSTS` | localhost names | comma-separated Host names the gateway answers to |
@@ -69,6 +70,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8080
     origins: tuple[str, ...] = ()
+    replay: str | None = None
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     programs: bool = False
     connections: int = 2000
@@ -117,6 +119,7 @@ def load_settings(environ: Mapping[str, str], venues: Sequence[str] | None = Non
         host=get(PREFIX + "HOST") or "127.0.0.1",
         port=_whole(environ, "PORT", 8080, range(65536)),
         origins=tuple(_names(get(PREFIX + "ORIGINS")) or ()),
+        replay=get(PREFIX + "REPLAY") or None,
         hosts=tuple(_names(get(PREFIX + "HOSTS")) or ("127.0.0.1", "localhost", "[::1]")),
         programs=bool(_whole(environ, "PROGRAMS", 0, range(2))),
         connections=_whole(environ, "CONNECTIONS", 2000, range(1, 10**6)),

@@ -83,7 +83,7 @@ def test_compilers_and_caches_are_found_in_an_image() -> None:
     ]
 
 
-LEFT_TO_THE_IMAGE = {"INSTRUMENTS", "HOST", "REPORT", "TOKEN", "METRICS"}
+LEFT_TO_THE_IMAGE = {"INSTRUMENTS", "HOST", "REPORT", "TOKEN", "METRICS", "REPLAY"}
 """Settings that compose.yaml sets itself, or that make no sense in a container."""
 
 

@@ -40,6 +40,15 @@ def test_the_page_is_asked_for_again_when_it_has_changed(site: Site) -> None:
     assert site.get("/").headers["cache-control"] == "no-cache"
 
 
+def test_a_replay_is_said_above_all_else(site: Site) -> None:
+    page = Site(replace(SETTINGS, replay="<kraken>.jsonl.gz")).get("/")
+    told = page.text.index("REPLAY, not live: &lt;kraken&gt;.jsonl.gz")
+    assert "<title>REPLAY thalweg" in page.text
+    assert told < page.text.index("<header")
+    assert page.headers["cache-control"] == "no-store"
+    assert "REPLAY" not in site.get("/").text
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
