@@ -102,7 +102,9 @@ export class Diagnostics {
     };
     const head = within(element("header"), element("h2", "", "Diagnostics"), button("copy as JSON", (node) => this.#copy(node)), button("close", () => this.toggle()));
     this.uptime = element("p", "uptime");
-    within(this.drawer, head, this.#buildFacts(), this.uptime, this.#buildTable(), this.#buildMessages(button));
+    const sums = within(element("div", "sums"), this.#buildFacts(), this.uptime);
+    Object.assign(sums, { tabIndex: 0, role: "region", ariaLabel: "Counts" });
+    within(this.drawer, head, sums, this.#buildTable(), this.#buildMessages(button));
   }
 
   #buildFacts() {
@@ -119,7 +121,7 @@ export class Diagnostics {
   async #renderUptime() {
     const answer = await this.askUptime();
     const words = (one) => `${one.venue} ${uptimeWords(one)}`;
-    setText(this.uptime, answer?.venues.length ? `Live in the last ${answer.hours} h: ${answer.venues.map(words).join(" · ")}` : "");
+    setText(this.uptime, answer?.venues.length ? `Live in the last ${answer.hours} h: ${answer.venues.map(words).join("; ")}` : "");
   }
 
   #buildTable() {

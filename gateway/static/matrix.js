@@ -13,6 +13,7 @@ const LINE_MS = 1_000;
 const SORT_MS = 2_000; // rows that jump more often can't be read
 const OLD_MS = 5_000; // an age bar is full
 const AGE_STEPS = 20; // of an age bar: it need not creep
+const MANY = 6; // venues that fit side by side with all that is said of a book; many.css is for more
 const PARTS = ["bid", "ask", "spread", "mark", "age"];
 
 export class Matrix {
@@ -51,6 +52,7 @@ export class Matrix {
   #build() {
     const head = within(element("tr"), column("Instrument"), ...this.market.venues.map(column), column("60 s"), column("Cross"));
     this.table.tHead.replaceChildren(head);
+    setData(document.body, "many", this.market.venues.length > MANY ? "yes" : "");
     this.rows = this.market.instruments.map(({ name }) => this.#buildRow(name));
     this.table.tBodies[0].replaceChildren(...this.rows.map((row) => row.node));
     if (this.rows[0]) this.rows[0].cells.find((cell) => cell.parts).node.tabIndex = 0;
