@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import signal
 from collections.abc import Iterable
 from contextlib import suppress
@@ -15,11 +16,12 @@ from typing import Any
 import click
 
 from thalweg.cli.server import connected, environment
-from thalweg.cursor import Entry, EpochBegan, Item, Lapped, Regressed
-from thalweg.errors import SettingsError
+from thalweg.cursor import Entry, EpochBegan, Item, Lapped, Position, Regressed
+from thalweg.errors import RedisTrouble, SettingsError
 from thalweg.events import Delta, Event, Open, Snapshot, Status, Trade, flag_names
 from thalweg.fixed import Levels, format_fixed
 from thalweg.instruments import ALL, Instruments
+from thalweg.keys import parse_stream
 from thalweg.streams.source import entries
 
 SHOWN = 3  # levels a side in a line for people
@@ -47,8 +49,8 @@ def command(patterns: tuple[str, ...], trades: bool, raw: bool, whole: bool, cou
     """Follow the streams that match VENUE:INSTRUMENT, where * stands for anything.
 
     Begins with the newest whole book of each stream. Prices and sizes are exact decimal text. What was lost (trimmed
-    before it was read, a new writer, a server that lost data) is a line of its own that begins with an exclamation
-    mark.
+    before it was read, a new writer, a server that lost data or went away) is a line of its own that begins with an
+    exclamation mark; after a lost connection reading goes on where it was.
 
     Examples:
       thalweg tail binance:BTC-USDT
@@ -83,18 +85,38 @@ async def _tail(url: str, streams: list[tuple[str, str]], view: View, whole: boo
     for one in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(one, task.cancel if task else lambda: None)
     link = await connected(url, "thalweg-tail")
-    try:
-        left = count
-        async for item in entries(link, streams, whole=whole):
-            line = line_of(item, view)
-            if line is None:
-                continue
-            click.echo(line)
-            left = left - 1 if left else left
-            if left == 0:
-                return
-    finally:
-        await link.close()
+    lines, after = 0, dict[tuple[str, str], Position]()
+    while True:
+        try:
+            async for item in entries(link, streams, whole=whole, after=after):
+                note(item, after)
+                line = line_of(item, view)
+                if line is not None:
+                    click.echo(line)
+                    lines += 1
+                if lines == count:
+                    return
+        except RedisTrouble as trouble:
+            click.echo(lost_of(trouble, view))
+        finally:
+            await link.close()
+        link = await connected(url, "thalweg-tail", math.inf)
+
+
+def note(item: Item, after: dict[tuple[str, str], Position]) -> None:
+    """Keep where reading goes on after a lost connection: behind each stream's last entry, or anew if it was lost."""
+    match item:
+        case Entry():
+            after[item.instrument, item.venue] = item.epoch, item.n
+        case Regressed():
+            after.pop(parse_stream(item.key), None)
+
+
+def lost_of(trouble: RedisTrouble, view: View) -> str:
+    """Give the line of a connection that failed."""
+    if view.as_json:
+        return json.dumps({"kind": "disconnected", "reason": str(trouble)})
+    return f"! {trouble}; reading on when the server is back"
 
 
 def line_of(item: Item, view: View) -> str | None:

@@ -41,7 +41,12 @@ Raw: TypeAlias = tuple[Position, list[bytes]]
 
 
 async def entries(
-    link: RedisLink, streams: Sequence[tuple[str, str]], *, whole: bool = False, wait: bool = True
+    link: RedisLink,
+    streams: Sequence[tuple[str, str]],
+    *,
+    whole: bool = False,
+    wait: bool = True,
+    after: Mapping[tuple[str, str], Position] | None = None,
 ) -> AsyncGenerator[Item, None]:
     """Read input streams on and on, each in its order.
 
@@ -50,15 +55,16 @@ async def entries(
         streams: (instrument, venue) of each.
         whole: begin with the oldest entry that is kept, not with the newest snapshot.
         wait: go on for ever; otherwise end when all that is there has been read.
+        after: by stream, the entry after which to begin, as of an earlier call that failed.
 
     Raises:
         RedisTrouble: the connection failed; read on with a new call.
         WireError: an entry, or the epoch that is joined, is not in a layout this version knows.
     """
     names = {keys.stream(*stream): stream for stream in streams}
-    cursors = {key: Cursor(key) for key in names}
+    cursors = {key: Cursor(key, (after or {}).get(stream)) for key, stream in names.items()}
     if not whole:
-        for item in await _join(link, names, cursors):
+        for item in await _join(link, {key: one for key, one in names.items() if cursors[key].at is None}, cursors):
             yield item
     async for key, raws in read_on(link, cursors, wait=wait):
         for raw in raws:

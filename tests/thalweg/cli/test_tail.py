@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -100,3 +103,30 @@ def test_it_prints_what_is_in_redis(redis_url: str) -> None:
         client.xadd(keys.stream("BTC-USD", "kraken"), fields, id="5-1")
     shown = CliRunner().invoke(main, ["tail", "kraken:BTC-USD", "--count", "1"], env={"REDIS_URL": redis_url})
     assert (shown.exit_code, shown.output.split(maxsplit=3)[3]) == (0, "trade    sell 1.5 @ 65000  id 77\n")
+
+
+def test_a_lost_connection_is_told_and_reading_goes_on_where_it_was(redis_url: str) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        key = keys.stream("BTC-USD", "kraken")
+        fields = encode_entry(Trade("kraken", "BTC-USD", 1, 1, Taker.BUY, "1", 1, 1), 1)
+        pairs = dict(zip(fields[::2], fields[1::2], strict=True))
+        client.xadd(key, pairs, id="5-1")
+        command = [
+            sys.executable,
+            "-c",
+            "from thalweg.cli import main; main()",
+            "tail",
+            "kraken:BTC-USD",
+            "--count",
+            "2",
+        ]
+        environ = os.environ | {"REDIS_URL": redis_url}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as tail:
+            assert tail.stdout is not None
+            lines = [tail.stdout.readline()]
+            client.client_kill_filter(_type="normal", skipme=True)
+            client.xadd(key, pairs, id="5-2")
+            lines += tail.stdout.readlines()
+    assert [line.split()[0] == "!" for line in lines[:2]] == [False, True]
+    assert "reading on when the server is back" in lines[1]
+    assert "       2 trade" in lines[2]

@@ -58,8 +58,8 @@ async def test_an_epoch_of_another_layout_is_refused_where_it_is_joined(link: Re
         await all_of(link)
 
 
-async def all_of(link: RedisLink, **how: bool) -> list[Item]:
-    return [item async for item in entries(link, [(NAME, VENUE)], wait=False, **how)]
+async def all_of(link: RedisLink, whole: bool = False) -> list[Item]:
+    return [item async for item in entries(link, [(NAME, VENUE)], wait=False, whole=whole)]
 
 
 def numbers(items: Sequence[object]) -> list[int]:
