@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from time import monotonic
 
+from simulator.faults import why_not
 from simulator.kinds import ALL as EVERY_BOOK
 from simulator.kinds import KINDS as FAULTS
-from simulator.kinds import NEEDS_A_CHECKSUM, NEEDS_REST, REQUESTS
+from simulator.kinds import REQUESTS
 from simulator.venues import DIALECTS
 from tests.chaos.kinds import Kind, Strike
 
@@ -84,10 +85,8 @@ def venues_of(kind: str) -> tuple[str, ...]:
     """Give the venues that can have a kind."""
     found = []
     for venue, dialect in DIALECTS.items():
-        known = kind in FAULTS or kind in dialect.tricks
-        checksum = kind not in NEEDS_A_CHECKSUM or dialect.spoil is not None
-        rest = not (kind in NEEDS_REST or kind in ("rest_418", "rest_slow")) or dialect.rest_snapshots
-        if known and checksum and rest and (kind, venue) not in NOT_AT:
+        rest = kind not in ("rest_418", "rest_slow") or dialect.rest_snapshots
+        if why_not(kind, dialect) is None and rest and (kind, venue) not in NOT_AT:
             found.append(venue)
     return tuple(found)
 
