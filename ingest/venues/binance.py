@@ -10,55 +10,25 @@ from urllib.parse import quote
 
 import orjson
 
-from ingest.fields import (
-    Object,
-    as_object,
-    name_of,
-    parse_object,
-    says,
-    symbol_at,
-    symbols_of,
-    take_boolean,
-    take_integer,
-    take_objects,
-    take_pairs,
-    take_text,
-    words_of,
-)
+from ingest import fields
+from ingest import venue as seam
+from ingest.fields import Object
 from ingest.instants import from_milliseconds
 from ingest.listings import metadata_at
 from ingest.scanning import Declined, Express, Template, both_ways, text_of
 from ingest.sequence import Spliced
 from ingest.units import Written, read_book, read_trade, step_places, taken
-from ingest.venue import (
-    BookUpdate,
-    Capability,
-    Control,
-    Decoded,
-    Ignored,
-    Keepalive,
-    Limit,
-    Listing,
-    Message,
-    Refused,
-    RestSnapshot,
-    Scales,
-    Sign,
-    Venue,
-)
+from ingest.venue import BookUpdate, Control, Decoded, Ignored, Listing, Message, Refused, Scales, Sign
 from thalweg.events import Taker
 from thalweg.scan import ASK_PAIRS, BID_PAIRS, INTEGER, OBJECT, TEXT
 
-# The hosts for market data alone: no key, no account, and what they can't do can't go wrong.
-WS = "wss://data-stream.binance.vision"
-REST = "https://data-api.binance.vision"
 DEPTH_PATH = "/api/v3/depth"
 INFO_PATH = "/api/v3/exchangeInfo"
 SNAPSHOT_DEPTH = 1000  # levels a side; with 100 the price left the window within 90 s
 DEPTH_WEIGHT = 50  # of a request for 501 to 1,000 levels
 INFO_WEIGHT = 20
-REST_LIMIT = Limit(1_400, 20.0)  # the venue allows 6,000 a minute: 4,200 and a full bucket are less
-CONNECT_LIMIT = Limit(60, 100.0)  # it allows 300 in five minutes: 180 and a full bucket are less
+REST_LIMIT = seam.Limit(1_400, 20.0)  # the venue allows 6,000 a minute: 4,200 and a full bucket are less
+CONNECT_LIMIT = seam.Limit(60, 100.0)  # it allows 300 in five minutes: 180 and a full bucket are less
 UNKNOWN_SYMBOL = -1121  # the code of a refusal, with HTTP status 400
 PACE_S = 0.3  # the venue closes at more than 5 messages a second, its own pings' answers included
 MAX_AGE_S = 23.5 * 3600  # the venue ends every connection at 24 h
@@ -93,21 +63,21 @@ def _request(method: str, symbol: str, number: int | str) -> str:
 
 def _scan(frame: bytes, scales: Scales) -> Decoded:
     """Read a combined frame of book changes of the documented shape."""
-    message, fields, _ = BOOK.read(frame, scales)
-    if not text_of(frame, fields[STREAM]):
+    message, found, _ = BOOK.read(frame, scales)
+    if not text_of(frame, found[STREAM]):
         raise Declined
-    message.first, message.last = fields[FIRST], fields[LAST]
-    message.ts_event = from_milliseconds(fields[INSTANT])
+    message.first, message.last = found[FIRST], found[LAST]
+    message.ts_event = from_milliseconds(found[INSTANT])
     return Decoded([message])
 
 
 def _decode(frame: bytes, scales: Scales) -> Decoded:
-    envelope = parse_object(frame)
-    stream = take_text(envelope, "stream") if "stream" in envelope else ""
+    envelope = fields.parse_object(frame)
+    stream = fields.take_text(envelope, "stream") if "stream" in envelope else ""
     found = envelope.get("data") if stream else envelope
     if isinstance(found, list):
         return Decoded([Ignored(_stream_type(stream))])  # as `!miniTicker@arr` sends
-    payload = as_object(found)
+    payload = fields.as_object(found)
     kind = payload.get("e")
     message: Message
     if kind == "depthUpdate":
@@ -117,7 +87,7 @@ def _decode(frame: bytes, scales: Scales) -> Decoded:
     elif kind == "serverShutdown":
         message = Control(Sign.CLOSING, text="server shutdown")
     elif kind is not None:
-        message = Ignored(name_of(kind))
+        message = Ignored(fields.name_of(kind))
     elif stream:
         message = Ignored(_stream_type(stream))
     else:
@@ -130,32 +100,32 @@ decode = both_ways(_scan, _decode, unlike=b'"e":"trade"')
 
 def _stream_type(stream: str) -> str:
     """Give what follows the symbol: `btcusdt@bookTicker` is a `bookTicker`; `!miniTicker@arr` is of all symbols."""
-    return name_of(stream[1:] if stream.startswith("!") else stream.partition("@")[2])
+    return fields.name_of(stream[1:] if stream.startswith("!") else stream.partition("@")[2])
 
 
 def _delta(payload: Object, scales: Scales) -> BookUpdate | Refused:
     return read_book(
         scales,
-        take_text(payload, "s"),
-        Written(take_pairs(payload, "b"), take_pairs(payload, "a")),
+        fields.take_text(payload, "s"),
+        Written(fields.take_pairs(payload, "b"), fields.take_pairs(payload, "a")),
         whole=False,
-        first=take_integer(payload, "U"),
-        last=take_integer(payload, "u"),
-        ts_event=from_milliseconds(take_integer(payload, "E")),
+        first=fields.take_integer(payload, "U"),
+        last=fields.take_integer(payload, "u"),
+        ts_event=from_milliseconds(fields.take_integer(payload, "E")),
     )
 
 
 def _trade(payload: Object, scales: Scales) -> Message:
-    number = take_integer(payload, "t")
+    number = fields.take_integer(payload, "t")
     return read_trade(
         scales,
-        take_text(payload, "s"),
+        fields.take_text(payload, "s"),
         price=payload.get("p"),
         size=payload.get("q"),
-        taker=Taker.SELL if take_boolean(payload, "m") else Taker.BUY,  # `m`: the buyer is the maker
+        taker=Taker.SELL if fields.take_boolean(payload, "m") else Taker.BUY,  # `m`: the buyer is the maker
         name=str(number),
         number=number,
-        ts_event=from_milliseconds(take_integer(payload, "T")),
+        ts_event=from_milliseconds(fields.take_integer(payload, "T")),
     )
 
 
@@ -164,9 +134,9 @@ def _unnamed(payload: Object) -> Message:
     error = payload.get("error", payload)  # both documented forms of a refusal
     if "result" in payload:
         sign = Sign.ACK if payload["result"] is None else Sign.ALIVE
-        return Control(sign, symbols_of(payload.get("id")))
+        return Control(sign, fields.symbols_of(payload.get("id")))
     if isinstance(error, dict) and "code" in error:
-        return Control(Sign.NACK, symbols_of(payload.get("id")), words_of(error.get("msg")))
+        return Control(Sign.NACK, fields.symbols_of(payload.get("id")), fields.words_of(error.get("msg")))
     if "u" in payload and "B" in payload:
         return Ignored("bookTicker")
     return Ignored("depth" if "lastUpdateId" in payload else "unnamed")
@@ -183,43 +153,44 @@ def decode_snapshot(body: bytes, symbol: str, scales: Scales) -> BookUpdate:
     Raises:
         DecodeError: a refusal, an undocumented shape, or a number or symbol we can't take.
     """
-    payload = parse_object(body)
-    last = take_integer(payload, "lastUpdateId")
-    levels = Written(take_pairs(payload, "bids"), take_pairs(payload, "asks"))
+    payload = fields.parse_object(body)
+    last = fields.take_integer(payload, "lastUpdateId")
+    levels = Written(fields.take_pairs(payload, "bids"), fields.take_pairs(payload, "asks"))
     return taken(read_book(scales, symbol, levels, whole=True, first=last, last=last))
 
 
 def is_unknown(status: int, body: bytes) -> bool:
     """Tell whether a refused depth request says that there is no such symbol."""
-    return status == 400 and says(body, "code", UNKNOWN_SYMBOL)
+    return status == 400 and fields.says(body, "code", UNKNOWN_SYMBOL)
 
 
 def _listing(entry: Object) -> tuple[str, Listing]:
-    filters = {name_of(found.get("filterType")): found for found in take_objects(entry, "filters")}
-    return take_text(entry, "symbol"), Listing(
-        take_text(entry, "baseAsset"),
-        take_text(entry, "quoteAsset"),
-        step_places(take_text(filters.get("PRICE_FILTER", {}), "tickSize")),
-        step_places(take_text(filters.get("LOT_SIZE", {}), "stepSize")),
-        take_text(entry, "status") == "TRADING",
+    filters = {fields.name_of(found.get("filterType")): found for found in fields.take_objects(entry, "filters")}
+    return fields.take_text(entry, "symbol"), Listing(
+        fields.take_text(entry, "baseAsset"),
+        fields.take_text(entry, "quoteAsset"),
+        step_places(fields.take_text(filters.get("PRICE_FILTER", {}), "tickSize")),
+        step_places(fields.take_text(filters.get("LOT_SIZE", {}), "stepSize")),
+        fields.take_text(entry, "status") == "TRADING",
     )
 
 
-VENUE = Venue(
+VENUE = seam.Venue(
     name="binance",
-    ws=WS,
-    rest=REST,
-    capability=Capability("sequence", None),
+    # The hosts for market data alone: no key, no account, and what they can't do can't go wrong.
+    ws="wss://data-stream.binance.vision",
+    rest="https://data-api.binance.vision",
+    capability=seam.Capability("sequence", None),
     depth=None,
-    keepalive=Keepalive(silence_s=4.8, ping=ALIVE, every_s=1.5),
+    keepalive=seam.Keepalive(silence_s=4.8, ping=ALIVE, every_s=1.5),
     connect=connect,
     subscribe=subscribe,
     resubscribe=resubscribe,
     decode=decode,
     rule=Spliced,
     express=Express(BOOK, ("E",), first="U", last="u", topic=("stream", "")),
-    rest_snapshot=RestSnapshot(
-        snapshot_url, lambda url: symbol_at(url, DEPTH_PATH, "symbol"), decode_snapshot, is_unknown, DEPTH_WEIGHT
+    rest_snapshot=seam.RestSnapshot(
+        snapshot_url, lambda url: fields.symbol_at(url, DEPTH_PATH, "symbol"), decode_snapshot, is_unknown, DEPTH_WEIGHT
     ),
     metadata=metadata_at(INFO_PATH, ["symbols"], _listing, weight=INFO_WEIGHT),
     pace_s=PACE_S,

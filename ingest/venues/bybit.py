@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import orjson
 
+from ingest import venue as seam
 from ingest.fields import (
     Object,
     name_of,
@@ -29,20 +30,7 @@ from ingest.listings import metadata_at
 from ingest.scanning import Declined, Express, Template, both_ways, text_of
 from ingest.sequence import Step
 from ingest.units import Written, read_book, read_trade, step_places
-from ingest.venue import (
-    BookUpdate,
-    Capability,
-    Control,
-    Decoded,
-    Ignored,
-    Keepalive,
-    Limit,
-    Listing,
-    Message,
-    Scales,
-    Sign,
-    Venue,
-)
+from ingest.venue import BookUpdate, Control, Decoded, Ignored, Listing, Message, Scales, Sign
 from thalweg.events import Taker
 from thalweg.scan import ASK_PAIRS, BID_PAIRS, INTEGER, OBJECT, TEXT
 
@@ -50,8 +38,8 @@ DEPTH = 200  # levels a side, every 100 ms; 1000 come half as often
 BOOK_DEPTHS = ("50", "200", "1000")  # `orderbook.1` is another thing: whole best prices, told again when quiet
 INFO_PATH = "/v5/market/instruments-info"
 PACE_S = 0.05  # 20 requests a second; bursts of 200 were taken
-REST_LIMIT = Limit(30, 1.0)  # requests; the venue allows 600 in 5 s
-CONNECT_LIMIT = Limit(100, 100.0)  # it allows 500 in five minutes: 300 and a full bucket are less
+REST_LIMIT = seam.Limit(30, 1.0)  # requests; the venue allows 600 in 5 s
+CONNECT_LIMIT = seam.Limit(100, 100.0)  # it allows 500 in five minutes: 300 and a full bucket are less
 BACK_OFF_S = {403: 600.0, 429: 60.0}  # "access too frequent" is to be left alone for ten minutes
 TAKERS = {"Buy": Taker.BUY, "Sell": Taker.SELL}
 WHOLE = {"snapshot": True, "delta": False}
@@ -180,13 +168,13 @@ def _listing(entry: Object) -> tuple[str, Listing]:
     )
 
 
-VENUE = Venue(
+VENUE = seam.Venue(
     name="bybit",
     ws="wss://stream.bybit.com",
     rest="https://api.bybit.com",
-    capability=Capability("sequence", None),
+    capability=seam.Capability("sequence", None),
     depth=DEPTH,
-    keepalive=Keepalive(silence_s=4.8, ping='{"op":"ping"}', every_s=1.5),
+    keepalive=seam.Keepalive(silence_s=4.8, ping='{"op":"ping"}', every_s=1.5),
     connect=connect,
     subscribe=subscribe,
     resubscribe=resubscribe,

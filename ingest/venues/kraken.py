@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import orjson
 
+from ingest import venue as seam
 from ingest.fields import (
     Object,
     as_object,
@@ -26,19 +27,7 @@ from ingest.instants import from_rfc3339
 from ingest.scanning import Express, Template, both_ways, instant_of
 from ingest.sequence import Summed
 from ingest.units import Written, read_book, read_trade
-from ingest.venue import (
-    BookUpdate,
-    Capability,
-    Control,
-    Decoded,
-    Ignored,
-    Keepalive,
-    Limit,
-    Message,
-    Scales,
-    Sign,
-    Venue,
-)
+from ingest.venue import BookUpdate, Control, Decoded, Ignored, Message, Scales, Sign
 from thalweg.book import Book
 from thalweg.events import State, Taker
 from thalweg.scan import ASK_OBJECTS, BID_OBJECTS, INTEGER, LIST, TEXT
@@ -48,7 +37,7 @@ DEPTHS = (10, 25, 100, 500, 1000)  # what the venue offers; a book that is not a
 CHECKED = 10  # levels a side in the checksum
 AGAIN = 2  # `req_id` of asking for trades that we may have: its answer is not news, whatever its words
 PACE_S = 0.5  # the limit is not published; about one request a second is known to be well
-CONNECT_LIMIT = Limit(50, 300.0)  # about 150 in ten minutes are said to be allowed: 100 and a full bucket
+CONNECT_LIMIT = seam.Limit(50, 300.0)  # about 150 in ten minutes are said to be allowed: 100 and a full bucket
 TAKERS = {"buy": Taker.BUY, "sell": Taker.SELL}
 WHOLE = {"snapshot": True, "update": False}
 SYSTEM = {"online": True, "cancel_only": False, "maintenance": False, "post_only": False}  # whether trades happen
@@ -184,13 +173,13 @@ def _answer(payload: Object) -> Message:
     return Control(Sign.ACK if again else Sign.NACK, symbols_of(payload.get("symbol")), error)
 
 
-VENUE = Venue(
+VENUE = seam.Venue(
     name="kraken",
     ws="wss://ws.kraken.com",
     rest=None,
-    capability=Capability("checksum", CHECKED),
+    capability=seam.Capability("checksum", CHECKED),
     depth=DEPTH,
-    keepalive=Keepalive(silence_s=4.8, ping='{"method":"ping"}', every_s=30, heartbeat_s=1),
+    keepalive=seam.Keepalive(silence_s=4.8, ping='{"method":"ping"}', every_s=30, heartbeat_s=1),
     connect=connect,
     subscribe=subscribe,
     resubscribe=resubscribe,
