@@ -105,7 +105,9 @@ class Network:
         self._copy = self.server.copy()
 
     def start(self, *, forget: bool) -> None:
-        """Start the server again, with its data or with what was remembered."""
+        """Start the server again, with its data or with what was remembered; one that is up is killed first."""
+        if self.up:
+            self.down()
         if forget:
             self.server.become(self._copy)
             self.remember()

@@ -10,8 +10,8 @@ from hashlib import sha256
 from random import Random
 
 import thalweg.transport
-from simulator.faults import Script
-from simulator.kinds import KINDS, NEEDS_A_CHECKSUM, NEEDS_REST
+from simulator.faults import Script, why_not
+from simulator.kinds import KINDS
 from simulator.venues import DIALECTS
 from simulator.world import World
 from tests.virtual.judge import Judge
@@ -212,8 +212,8 @@ class Scenario:
         kinds = [
             kind
             for kind in KINDS
-            if (dialect.spoil is not None or kind not in UNSEEN | NEEDS_A_CHECKSUM)
-            and (dialect.rest_snapshots or kind not in NEEDS_REST)
+            if (dialect.spoil is not None or kind not in UNSEEN)
+            and why_not(kind, dialect) is None
             and (kind not in TOO_RARE or self.random.random() < 0.3)
         ]
         kind = self.random.choice(kinds)
