@@ -34,7 +34,7 @@ test: check  ## the whole gate: static, unit, property, integration and browser 
 ifneq ($(call ON,$(SKIP_BROWSER)),)
 	SKIP_BROWSER=1 $(BIN)/python -m pytest
 else
-	@chromium=$$(deploy/chromium) && echo "$(BIN)/python -m pytest" && THALWEG_CHROMIUM="$$chromium" $(BIN)/python -m pytest
+	@chromium=$$(deploy/chromium) && THALWEG_CHROMIUM="$$chromium" deploy/gate $(BIN)/python
 endif
 
 test-browser: install  ## only the browser tests, all before a real gateway and some before the whole demo

@@ -70,6 +70,7 @@ async def test_ingest_keeps_its_leases_and_writes(place: str) -> None:
         heard, away = answered(SHARDS, await ingest.run_each(beats("binance", SHARDS, "me", leaving=False)))
         assert (sorted(heard), away) == ([*SHARDS], {})
         key = keys.stream(NAME, "binance")
+        await ingest.call("DEL", key)  # the servers are those of other tests, too
         commands = [pack("XADD", key, f"9-{n}", "k", "v") for n in (1, 2)]
         commands.append(pack("PUBLISH", keys.bell("binance", 3), f"{NAME} 9-2"))
         assert [checked(reply) for reply in await ingest.run_whole(commands)][:2] == [b"9-1", b"9-2"]
