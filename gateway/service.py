@@ -149,23 +149,30 @@ async def tick(gateway: Gateway, rings: Rings, writing: asyncio.Lock) -> None:
     while True:
         number = int((time.monotonic() - start) / TICK_S) + 1
         wait_s = start + number * TICK_S - time.monotonic()
-        asyncio.get_running_loop().call_later(max(wait_s - CLEAR_S, 0), TURNS.hold)
-        await asyncio.sleep(wait_s)
-        at = now()
-        gateway.progress_ns = at.monotonic
-        arrivals, gateway.hub.arrivals = gateway.hub.arrivals, []
-        text = b""
-        if number // TICKS_PER_HEARTBEAT > beats:
-            beats = number // TICKS_PER_HEARTBEAT
-            text = heartbeat(beats, at.micros)
-        async with writing:
-            joined = Joined(gateway.hub.tick(number, at), text, at)
-            for count, session in enumerate(list(gateway.sessions), 1):
-                session.flush(joined)
-                if count % SESSIONS_AT_ONCE == 0:
-                    await asyncio.sleep(0)
-        TURNS.release()
+        holding = asyncio.get_running_loop().call_later(max(wait_s - CLEAR_S, 0), TURNS.hold)
+        try:
+            await asyncio.sleep(wait_s)
+            at = now()
+            gateway.progress_ns = at.monotonic
+            arrivals, gateway.hub.arrivals = gateway.hub.arrivals, []
+            text = b""
+            if number // TICKS_PER_HEARTBEAT > beats:
+                beats = number // TICKS_PER_HEARTBEAT
+                text = heartbeat(beats, at.micros)
+            async with writing:
+                await _write(gateway, Joined(gateway.hub.tick(number, at), text, at))
+        finally:  # also when this is the last one: clients are to hear the farewell, and to answer it
+            holding.cancel()
+            TURNS.release()
         sample(rings, arrivals, at.wall, time.time_ns())
+
+
+async def _write(gateway: Gateway, joined: Joined) -> None:
+    """Write a tick's frames to all clients, a part at a time."""
+    for count, session in enumerate(list(gateway.sessions), 1):
+        session.flush(joined)
+        if count % SESSIONS_AT_ONCE == 0:
+            await asyncio.sleep(0)
 
 
 async def deliver(gateway: Gateway, news: asyncio.Event, writing: asyncio.Lock) -> None:
