@@ -7,6 +7,7 @@ import pytest
 
 from gateway import service
 from gateway.app import Gateway
+from gateway.transport import TURNS
 from gateway.turns import AT_ONCE, Turns
 from tests.gateway.publications import instruments
 from thalweg.settings import Settings
@@ -80,13 +81,13 @@ async def test_clients_are_read_again_after_the_last_tick(monkeypatch: pytest.Mo
     """Nobody is read shortly before a tick; here that is always, so the end falls into it."""
     monkeypatch.setattr(service, "CLEAR_S", 1.0)
     gateway, read = Gateway(Settings(instruments())), list[tuple[int, bytes]]()
-    service.TURNS.take(Sender(read, 0), b"a")
+    TURNS.take(Sender(read, 0), b"a")
     ticking = asyncio.create_task(service.tick(gateway, gateway.rings, asyncio.Lock()))
     late = Sender(read, 1)
     while not late.paused:  # until all are held
-        service.TURNS.take(late, b"b")
+        TURNS.take(late, b"b")
         await asyncio.sleep(0)
     ticking.cancel()
     await asyncio.wait({ticking})
-    service.TURNS.take(Sender(read, 9), b"c")
+    TURNS.take(Sender(read, 9), b"c")
     assert read[-1] == (9, b"c")
