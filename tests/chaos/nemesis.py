@@ -162,7 +162,8 @@ class Nemesis:
         if bound is not None:
             value = {TOLD: outcome.told, LIVE: outcome.live}.get(bound.what, outcome.stale)
             shown = "never" if value is None else f"{value:.2f} s"
-            print(f"chaos:   {kind.measured}: {bound.what} {shown}", file=sys.stderr, flush=True)
+            place = f" at {strike.venue}" if strike.venue else ""
+            print(f"chaos:   {kind.measured}{place}: {bound.what} {shown}", file=sys.stderr, flush=True)
         return outcome
 
     async def until_live(self) -> bool:

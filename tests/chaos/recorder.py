@@ -23,7 +23,7 @@ from tests.chaos.system import System
 from thalweg import keys
 from thalweg.cli.checks import Raw
 from thalweg.errors import RedisTrouble, WireError
-from thalweg.events import Made, Open, Snapshot, State, Status
+from thalweg.events import Flag, Made, Open, Snapshot, State, Status
 from thalweg.publication import Publication, decode_publication
 from thalweg.resp import pack
 from thalweg.streams.source import last_id
@@ -52,8 +52,8 @@ class Recorder:
         self.changes: deque[tuple[float, Book, State]] = deque()
         """(monotonic instant, book, state) of each change that `out:` told."""
         self.words: deque[tuple[float, str, str, str]] = deque()
-        """(monotonic instant, venue, instrument, what) of each status in `st:` that is not live, and of each whole book
-        that the venue was asked for."""
+        """(monotonic instant, venue, instrument, what) of each status in `st:` that is not live or says late, and of each
+        whole book that the venue was asked for."""
         self.opens: deque[tuple[float, Book]] = deque()
         self.out_opens: deque[tuple[float, str]] = deque()
         self.published: dict[str, float] = {}  # when an instrument's newest record was read
@@ -163,6 +163,8 @@ class Recorder:
             self.opens.append((now, book))
         elif isinstance(event, Status) and event.state is not State.LIVE:
             self.words.append((now, *book, str(event.state)))
+        elif isinstance(event, Status) and event.flags & Flag.LATE:
+            self.words.append((now, *book, "late"))
         elif isinstance(event, Snapshot) and event.made is Made.VENUE:
             self.words.append((now, *book, "asked for again"))
         self.ladders[check.instrument].depths[check.venue] = check.depth
