@@ -52,8 +52,8 @@ class Recorder:
         self.changes: deque[tuple[float, Book, State]] = deque()
         """(monotonic instant, book, state) of each change that `out:` told."""
         self.words: deque[tuple[float, str, str, str]] = deque()
-        """(monotonic instant, venue, instrument, what) of each status in `st:` that is not live or says late, and of each
-        whole book that the venue was asked for."""
+        """(monotonic instant, venue, instrument, what) of each status in `st:` that is not live or says late, and of
+        each whole book that the venue was asked for."""
         self.opens: deque[tuple[float, Book]] = deque()
         self.out_opens: deque[tuple[float, str]] = deque()
         self.published: dict[str, float] = {}  # when an instrument's newest record was read
