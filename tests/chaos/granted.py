@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from time import sleep
 from typing import Any
 
 import redis
+from redis.client import Monitor
 
 from tests.chaos.servers import ADMIN, Server
 from thalweg.access import users
@@ -54,7 +55,8 @@ class Commands:
     def _listen(self, server: Server) -> None:
         users_by: dict[str, str] = {}
         current = ""
-        with server.admin.monitor() as monitor:  # type: ignore[no-untyped-call]  # redis-py
+        watch: Callable[[], Monitor] = server.admin.monitor
+        with watch() as monitor:
             for said in monitor.listen():
                 if self._ended.is_set():
                     return

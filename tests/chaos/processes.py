@@ -61,7 +61,7 @@ class Process:
                 stdout=log,
                 stderr=log,
                 process_group=0,
-                preexec_fn=partial(_begin, os.getpid()),  # noqa: PLW1509  # one system call; we have no threads
+                preexec_fn=partial(_begin, os.getpid()),  # noqa: PLW1509  # the hook is one system call and takes no lock, so no thread can hold one
             )
         self._keeper.started(self._process.pid)
 

@@ -71,11 +71,11 @@ async def fail_over(strike: Strike) -> None:
     strike.books, strike.reopened = system.shape.books, True
     await _in_sync(new.admin)
     new.admin.config_set("replica-priority", 1)
-    new.admin.execute_command("REPLICAOF", "127.0.0.1", "1")  # type: ignore[no-untyped-call]  # redis-py
+    new.run("REPLICAOF", "127.0.0.1", "1")
     await strike.last(TAIL_S)
     strike.begin()
     old.kill()
-    new.admin.execute_command("REPLICAOF", "NO", "ONE")  # type: ignore[no-untyped-call]  # redis-py
+    new.run("REPLICAOF", "NO", "ONE")
     system.server, system.spare = new, old
     strike.recorder.lose()
     system.lead_to(new)
@@ -168,26 +168,26 @@ async def flush_functions(strike: Strike) -> None:
 
 async def read_only(strike: Strike) -> None:
     """Make it a replica of nobody for a while: every write is refused."""
-    admin = strike.system.server.admin
+    server = strike.system.server
     strike.begin()
-    admin.execute_command("REPLICAOF", "127.0.0.1", "1")  # type: ignore[no-untyped-call]  # redis-py
+    server.run("REPLICAOF", "127.0.0.1", "1")
     await strike.last(1.5)
-    admin.execute_command("REPLICAOF", "NO", "ONE")  # type: ignore[no-untyped-call]  # redis-py
+    server.run("REPLICAOF", "NO", "ONE")
     strike.end()
 
 
 async def forbid(strike: Strike) -> None:
     """Forbid the services to write for a while; what the server then refuses is no lack of rights."""
-    system, admin = strike.system, strike.system.server.admin
+    system, server = strike.system, strike.system.server
     writers = [user for user in users(system.shape.venues) if user.writes]
     strike.begin()
     system.forbidding = True
     for user in writers:
-        admin.execute_command("ACL", "SETUSER", user.name, "-@write", "-fcall")  # type: ignore[no-untyped-call]  # redis-py
+        server.run("ACL", "SETUSER", user.name, "-@write", "-fcall")
     await strike.last(1.5)
     for user in writers:
-        admin.execute_command("ACL", "SETUSER", user.name, *(f"+{one}" for one in user.commands))  # type: ignore[no-untyped-call]  # redis-py
-    admin.acl_log_reset()
+        server.run("ACL", "SETUSER", user.name, *(f"+{one}" for one in user.commands))
+    server.admin.acl_log_reset()
     system.forbidding = False
     strike.end()
 

@@ -6,8 +6,10 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
@@ -107,6 +109,11 @@ class Server:
             return bool(self.admin.ping())
         except redis.RedisError:
             return False
+
+    def run(self, *words: str) -> Any:
+        """Run any command as the suite's own user; the library has no types for it."""
+        execute: Callable[..., Any] = self.admin.execute_command
+        return execute(*words)
 
     def load_functions(self) -> None:
         """Load the server functions, as `thalweg redis-init` does."""

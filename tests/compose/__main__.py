@@ -8,6 +8,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 from urllib.error import URLError
@@ -96,7 +97,7 @@ class Suite:
             if one["State"]["Status"] != "running":
                 continue
             crash(one)
-            self.project.until(f"{name} runs again", BACK_S, lambda one=one: self._restarted(one["Id"]))  # type: ignore[misc]  # bound at once
+            self.project.until(f"{name} runs again", BACK_S, partial(self._restarted, one["Id"]))
             took.append((self.project.until(f"all live after {name}", BACK_S, self._ready), name))
         self._until_healthy(HEALTHY_S)
         slowest = max(took)

