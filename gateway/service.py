@@ -42,7 +42,7 @@ CLEAR_S = 0.003  # before a tick nobody is read any more: two turns of the slowe
 AWAY_MS = (500, 3000)  # when clients may come back after a stop: spread, so that they don't come all at once
 ENDED_BY_US = ("without completing handshake", "Invalid HTTP request", "without completing response")
 KERNEL_BYTES = 64 * 1024  # of one client, that the kernel takes and has not sent: by itself it would take 4 MiB
-STOP_S = 2  # clients that have not closed by then are cut off
+STOP_S = 1  # clients that have not closed by then are cut off; less than any supervisor waits for us
 
 
 async def serve(settings: Settings, listener: socket.socket | None = None) -> None:
@@ -72,10 +72,10 @@ async def serve(settings: Settings, listener: socket.socket | None = None) -> No
             with watch(rings["loop"]):
                 await _work(gateway, sources, news, board, server)
     finally:
+        write_report(settings.report, _report(gateway, sources, rings))  # no client may keep us from it
         for session in list(gateway.sessions):
             say_farewell(session.outbox.wire, random.randint(*AWAY_MS))
         await server.shutdown(sockets=[listener])
-        write_report(settings.report, _report(gateway, sources, rings))
 
 
 async def _work(

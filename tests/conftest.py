@@ -35,7 +35,7 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Master]]:
     """Three masters of a Cluster that live as long as the test run; a test that ends one starts it again."""
-    masters = make_masters(tmp_path_factory.mktemp("cluster"))
+    masters = make_masters(tmp_path_factory.mktemp("cluster"), fsync="no")  # one that is killed is to lose nothing
     try:
         for master in masters:
             master.start()

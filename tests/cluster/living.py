@@ -8,16 +8,21 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from thalweg import keys
 from thalweg.cli.embedded import free_port
 from thalweg.instruments import Instruments, load_instruments, shard_of
+from thalweg.lease import rank
+from thalweg.resp import pack
+from thalweg.transport import RedisLink
 
 PROGRAM = [sys.executable, "-c", "from thalweg.cli import main; main()"]
 PATIENCE_S = 60.0  # a loaded machine takes its time to start
@@ -84,6 +89,29 @@ class Demo:
         """Give the books that were told not to be live since an instant."""
         return {book for at, book, state, _ in self.told.changes if at >= since and state != "live"}
 
+    async def settle(self, workers: int) -> None:
+        """Wait until each shard is with the worker that is to keep it; a book that moves may be shown as not live."""
+        link = RedisLink(self.url, "test")
+        await link.connect()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not await self._settled(link, workers):
+                    with suppress(TimeoutError):
+                        await self.until(lambda: False, RETRY_S)
+        finally:
+            await link.close()
+        await self.until(lambda: self.are(self.books, "live"))
+
+    async def _settled(self, link: RedisLink, workers: int) -> bool:
+        shards = {shard_of(name) for name in self.instruments.by_name}
+        for group, shard in product({keys.OUT, *(venue for venue, _ in self.books)}, shards):
+            ask = [pack("GET", keys.lease(group, shard)), pack("ZRANGE", keys.workers(group, shard), 0, -1)]
+            owner, members = await link.run(ask)
+            best = rank(group, shard, frozenset(one.decode() for one in members))[:1]
+            if len(members) != workers or best != [(owner or b"").decode()]:
+                return False
+        return True
+
     async def stop(self) -> dict[str, Any]:
         """End it in order and give its summary."""
         self.process.send_signal(signal.SIGINT)
@@ -113,6 +141,11 @@ async def demo(url: str, folder: Path, venues: str, names: str, *options: str) -
             if process.returncode is None:
                 process.terminate()
             await process.wait()
+
+
+def _workers(options: Sequence[str]) -> int:
+    """Give how many workers of each kind these options ask for."""
+    return int(options[options.index("--workers") + 1]) if "--workers" in options else 1
 
 
 async def _connected(process: asyncio.subprocess.Process, port: int) -> ClientConnection:

@@ -27,7 +27,8 @@ from thalweg.cli.witness import Appended, look, out_heads, sum_of_numbers
 from thalweg.conserve import Accounts, Report
 from thalweg.errors import ThalwegError
 
-STEP_S, HURRIED_S = 10.0, 1.0  # for each step; the second when Ctrl-C began it
+STEPS = 5
+TOTAL_S, HURRIED_S = 50.0, 4.8  # for all steps; the second when Ctrl-C began it
 POLL_S = 0.05
 SETTLED_POLLS = 4  # unchanged that often in a row: nothing is on the way any more
 
@@ -44,9 +45,9 @@ class Stop:
     """One stop: what was seen when it began, and how long each step took."""
 
     def __init__(self, plan: Plan, fleet: Fleet, observation: Observation, folder: Path, *, hurried: bool) -> None:
-        """Prepare; a hurried stop, as by Ctrl-C, waits less for each step."""
+        """Prepare; a hurried stop, as by Ctrl-C, has less time."""
         self._plan, self._fleet, self._observation, self._folder = plan, fleet, observation, folder
-        self._step_s = HURRIED_S if hurried else STEP_S
+        self._total_s = HURRIED_S if hurried else TOTAL_S
         self._began = self._step_began = monotonic()
         self._steps: dict[str, float] = {}
         self._books_live, self._missing = observation.subscriber.live, missing(observation.subscriber)
@@ -65,29 +66,37 @@ class Stop:
         if plan.simulator_port is not None:
             await ask(plan.simulator_socket("control"), "pause")
         self._frames, self._ts_end = await observation.frames(), time.time_ns()
-        await self._until("drain", self._drained)
+        await self._until("drain", self._drained, self._total_s / STEPS)  # live venues never end
         for names in (fleet.ingest, fleet.aggregators):
-            await fleet.stop(*names, within_s=self._step_s)
+            await fleet.stop(*names, within_s=self._step_s())
             self._done(names[0].partition(":")[0])
         heads = await out_heads(observation.link, plan.settings.instruments.by_name)
         self._heads = {name: seq for name, (_, seq) in heads.items()}
-        await self._until("gateway", self._caught_up)
+        if not await self._until("gateway", self._caught_up, self._step_s()):
+            waited_s = self._steps["gateway"]
+            observation.losses.append(f"stop: not all publications had come back after {waited_s:.1f} s; not counted")
         if plan.simulator_port is not None:
             self._faults = (await observation.report())["faults"]
-        await fleet.stop(GATEWAY, SIMULATOR, within_s=self._step_s)
+        await fleet.stop(GATEWAY, SIMULATOR, within_s=self._step_s())
         self._done("rest")
         observation.judge.expire(float("inf"))
         found = self._findings(await _accounts(plan, fleet, observation, self._folder))
         summary = summarise(found)
         return Ended(summary, verdict(found, summary))
 
-    async def _until(self, name: str, holds: Callable[[], Awaitable[bool]]) -> None:
-        """Wait until a condition has held for some polls in a row, or the step's time is over."""
-        deadline, row = monotonic() + self._step_s, 0
+    def _step_s(self) -> float:
+        """Give the seconds of the next step: all that is left, less half a share for each of the later ones."""
+        share, later = self._total_s / STEPS, STEPS - 1 - len(self._steps)
+        return max(share / 2, self._began + self._total_s - monotonic() - later * share / 2)
+
+    async def _until(self, name: str, holds: Callable[[], Awaitable[bool]], within_s: float) -> bool:
+        """Wait until a condition has held for some polls in a row, or the time is over; tell whether it held."""
+        deadline, row = monotonic() + within_s, 0
         while row < SETTLED_POLLS and monotonic() < deadline:
             row = row + 1 if await holds() else 0
             await asyncio.sleep(POLL_S)
         self._done(name)
+        return row == SETTLED_POLLS
 
     def _done(self, name: str) -> None:
         """Note the end of a step."""
