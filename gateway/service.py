@@ -40,7 +40,7 @@ TICKS_PER_HEARTBEAT = HEARTBEAT_MS // TICK_MS
 SESSIONS_AT_ONCE = 64  # clients written to before others get a turn: 64 take about 1.5 ms
 CLEAR_S = 0.003  # before a tick nobody is read any more: two turns of the slowest requests
 AWAY_MS = (500, 3000)  # when clients may come back after a stop: spread, so that they don't come all at once
-ENDED_BY_US = ("without completing handshake", "Invalid HTTP request", "without completing response")
+ENDED_BY_US = ("completing handshake", "Invalid HTTP request", "completing response", "shutdown exceeded")
 KERNEL_BYTES = 64 * 1024  # of one client, that the kernel takes and has not sent: by itself it would take 4 MiB
 STOP_S = 1  # clients that have not closed by then are cut off; less than any supervisor waits for us
 

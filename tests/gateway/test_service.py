@@ -141,6 +141,22 @@ async def test_the_report_of_a_stopped_gateway_adds_up(running: Running) -> None
     assert len(report["samples"]["total"]) == report["received"]
 
 
+async def test_a_client_that_answers_nothing_does_not_keep_the_report(running: Running) -> None:
+    report = running.settings.report
+    assert report
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(serve(running.settings, running.listener))
+        await running.is_followed()
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        head = f"GET /ws/v1 HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        writer.write(f"{head}Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
+        await reader.readuntil(b'"t":"hello"')
+        task.cancel()
+        await until(report.exists)
+        assert not task.done()
+        writer.close()
+
+
 async def test_clients_are_told_when_the_gateway_stops(running: Running) -> None:
     async with asyncio.TaskGroup() as group:
         task = group.create_task(serve(running.settings, running.listener))
