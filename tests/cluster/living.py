@@ -85,9 +85,13 @@ class Demo:
         """Whether all these books are in a state."""
         return all(self.told.books.get(book) == state for book in books)
 
-    def touched(self, since: float) -> set[Book]:
-        """Give the books that were told not to be live since an instant."""
-        return {book for at, book, state, _ in self.told.changes if at >= since and state != "live"}
+    def touched(self, since: float) -> dict[Book, list[str]]:
+        """Give the books that were told not to be live since an instant, each with the reasons."""
+        found: dict[Book, list[str]] = {}
+        for at, book, state, why in self.told.changes:
+            if at >= since and state != "live":
+                found.setdefault(book, []).append(f"{state}: {why}")
+        return found
 
     async def settle(self, workers: int) -> None:
         """Wait until each shard is with the worker that is to keep it; a book that moves may be shown as not live."""
@@ -136,6 +140,7 @@ async def demo(url: str, folder: Path, venues: str, names: str, *options: str) -
                 books = [(venue, name) for name in instruments.by_name for venue in instruments.venues(name)]
                 one = Demo(process, file, url, instruments, books, Told(), socket)
                 await one.until(lambda: one.are(books, "live"))
+                await one.settle(_workers(options))
                 yield one
         finally:
             if process.returncode is None:
