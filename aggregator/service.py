@@ -27,7 +27,7 @@ from thalweg.instruments import SHARDS, Instruments, shard_of
 from thalweg.kernels import warm
 from thalweg.keys import OUT
 from thalweg.latency import Rings
-from thalweg.lease import BEAT_S, Role, Steward, beats, view_of
+from thalweg.lease import BEAT_S, BEAT_TIMEOUT_S, Role, Steward, beats, view_of
 from thalweg.loop.service import watch
 from thalweg.probe.measure import Distribution, Measure, about
 from thalweg.probe.service import probe
@@ -149,7 +149,7 @@ class Aggregator:
         shards = [self.shards[number] for number in numbers]
         idle = [shard.complaint(trouble) for shard in shards if shard.duty.role is not Role.OWNER]
         with contextlib.suppress(RedisTrouble):
-            await self._link.run_each(idle)
+            await self._link.run_each(idle, BEAT_TIMEOUT_S)
 
     async def _stopped(self) -> None:
         """Wait for the stop to be asked for; for ever if it was."""
@@ -168,7 +168,7 @@ class Aggregator:
             self._connected = True
         sent_at = self._clock.monotonic_ns()
         commands = beats(OUT, self.shards, self.me, leaving=self._stopping.is_set())
-        replies = await self._link.run_each([*commands, *self._summary(sent_at)])
+        replies = await self._link.run_each([*commands, *self._summary(sent_at)], BEAT_TIMEOUT_S)
         shown, away = answered(self.shards, replies[: len(commands)])
         if away:
             await self._tell(str(next(iter(away.values()))), away)

@@ -32,7 +32,7 @@ from thalweg.errors import RedisTrouble, SettingsError
 from thalweg.events import State
 from thalweg.instruments import Instrument, shard_of
 from thalweg.latency import Rings
-from thalweg.lease import BEAT_S, Steward, beats, view_of
+from thalweg.lease import BEAT_S, BEAT_TIMEOUT_S, Steward, beats, view_of
 from thalweg.loop.service import watch
 from thalweg.probe.measure import Distribution, Measure, about
 from thalweg.probe.service import probe
@@ -43,7 +43,6 @@ from thalweg.transport import RedisLink, answered
 DRAIN_S = 3.0
 LATENCY_S = 1.0
 RECHECK_S = 3600.0  # between two looks at the venue's list of symbols
-BEAT_TIMEOUT_S = 1.0  # a server that hangs for longer is told of within a second
 LEAVE_S = 2.0  # for another worker to take over what this one leaves
 LEAVING_BEAT_S = 0.1
 AGE_SPREAD = 0.043  # an hour of 23.5

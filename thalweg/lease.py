@@ -28,6 +28,7 @@ from thalweg import keys
 from thalweg.resp import pack
 
 BEAT_S = 0.4  # so a worker that leaves is noticed within half a second
+BEAT_TIMEOUT_S = 1.0  # for its answers: a master that hangs must not keep us from renewing at the others
 TTL_S = 3.0  # a worker that is silent for so long is taken for dead
 TRUST_S = 2.5  # an owner whose last good beat is older no longer counts on its leases
 _SECOND = 1_000_000_000
