@@ -90,14 +90,20 @@ class Silent:
 
 @dataclass(slots=True)
 class Connected:
-    """All that the server had has been read: from here on books are as live as their streams say."""
+    """All that the server had of these instruments has been read: from here on their books are as live as streams say.
+
+    On one server they are all that are followed; in a Cluster those that are read together.
+    """
+
+    instruments: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Disconnected:
-    """The server can't be used, for this reason; what it holds is not known until the next item."""
+    """The server can't be used, for this reason; what it holds of these instruments is not known until `Connected`."""
 
     reason: str
+    instruments: tuple[str, ...] = ()
 
 
 Item: TypeAlias = Entry | EpochBegan | Lapped | Regressed

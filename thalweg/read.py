@@ -16,7 +16,7 @@ lost connections; each is an item that `match` tells apart:
 | `Regressed` | the server lost data; the reader begins again |
 | `Unreadable` | an entry, or a whole epoch, of a layout that this version does not know: lost |
 | `Silent` | a live book of which nobody writes any more |
-| `Connected`, `Disconnected` | all that was there has been read; the server can't be used, and why |
+| `Connected`, `Disconnected` | of `instruments` all that was there has been read; the server can't be used, and why |
 
 Errors are raised for what no waiting mends: `SettingsError` for a URL or a name that is none, and, by `follow` as it is
 entered, `RedisTrouble` for a server that can't be reached or refuses us. Later trouble is `Disconnected`, and retried.
@@ -28,9 +28,11 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
+from itertools import chain
 
 from thalweg import keys
+from thalweg.cluster.source import merged, together
 from thalweg.cursor import (
     BookItem,
     Connected,
@@ -49,7 +51,7 @@ from thalweg.cursor import (
 )
 from thalweg.errors import RedisTrouble, SettingsError, WireError
 from thalweg.followed import FollowedBook
-from thalweg.streams.source import Raw, find_starts, newest, publications, read_on, regressed
+from thalweg.streams.source import Raw, Start, find_starts, newest, publications, read_on, regressed
 from thalweg.transport import RedisLink
 
 __all__ = [
@@ -113,6 +115,14 @@ async def follow_records(url: str, *instruments: str, name: str = NAME) -> Async
         SettingsError: the URL is not one.
         WireError: a record is not in a layout this version knows.
     """
+    apart = together(url, instruments)
+    async with aclosing(merged([_records(url, group, name) for group in apart])) as records:
+        async for record in records:
+            yield record
+
+
+async def _records(url: str, instruments: tuple[str, ...], name: str) -> AsyncGenerator[OutItem | Disconnected, None]:
+    """Read these instruments' publications by one link."""
     link = RedisLink(url, name)
     after: dict[str, Position] = {}
     backoff_s = FIRST_BACKOFF_S
@@ -128,7 +138,7 @@ async def follow_records(url: str, *instruments: str, name: str = NAME) -> Async
                         after[item.instrument] = item.epoch, item.seq
                     yield item
             except RedisTrouble as trouble:
-                yield Disconnected(str(trouble))
+                yield Disconnected(str(trouble), instruments)
             await asyncio.sleep(random.uniform(0, backoff_s))
             backoff_s = min(backoff_s * 2, LONGEST_BACKOFF_S)
     finally:
@@ -138,7 +148,8 @@ async def follow_records(url: str, *instruments: str, name: str = NAME) -> Async
 class Follower:
     """Some input streams and the book that each makes, through anything that happens to the server.
 
-    `books` has one by (instrument, venue).
+    `books` has one by (instrument, venue). One connection reads all on one server; in a Cluster each instrument has its
+    own, so that a master that is away costs its own books alone.
     """
 
     def __init__(self, url: str, streams: Sequence[tuple[str, str]], name: str = NAME) -> None:
@@ -148,75 +159,96 @@ class Follower:
             SettingsError: the URL is not one.
         """
         self.books = {stream: FollowedBook(*stream, time.monotonic_ns) for stream in streams}
-        self._link = RedisLink(url, name)
-        self._names = {keys.stream(*stream): stream for stream in streams}
-        self._cursors = {key: Cursor(key) for key in self._names}
+        self._parts = [
+            _Part(RedisLink(url, name), group, [book for book in self.books.values() if book.instrument in group])
+            for group in together(url, (instrument for instrument, _ in streams))
+        ]
 
     async def connect(self) -> None:
-        """See whether the server can be used, before `items` is patient with it.
+        """See whether the server can be used, before `items` is patient with it; of a Cluster, whether any node can.
 
         Raises:
             RedisTrouble: it can't be reached or refuses us.
         """
-        await self._link.connect()
+        await self._parts[0].link.connect()
 
     async def close(self) -> None:
         """Close the connection, after `items` was closed."""
-        await self._link.close()
+        for part in self._parts:
+            await part.link.close()
 
     async def items(self) -> AsyncGenerator[BookItem, None]:
         """Give what is read and what happens, each after the book has taken it; end it by closing the generator."""
+        async with aclosing(merged([part.rounds() for part in self._parts])) as rounds:
+            async for items in rounds:
+                for item in items:
+                    yield item
+
+
+class _Part:
+    """The books of a `Follower` that one link reads."""
+
+    def __init__(self, link: RedisLink, instruments: tuple[str, ...], books: Iterable[FollowedBook]) -> None:
+        self.link = link
+        self._instruments = instruments
+        self._books = {keys.stream(book.instrument, book.venue): book for book in books}
+        self._cursors = {key: Cursor(key) for key in self._books}
+
+    async def rounds(self) -> AsyncGenerator[Iterator[BookItem], None]:
+        """Give what is read and what happens; a book takes each item as it is iterated over, before the next round."""
         backoff_s = FIRST_BACKOFF_S
         try:
             while True:
                 try:
-                    await self._link.connect()
-                    async for item in self._session():
+                    await self.link.connect()
+                    async for items in self._session():
                         backoff_s = FIRST_BACKOFF_S
-                        yield item
+                        yield items
                 except RedisTrouble as trouble:
-                    for book in self.books.values():
-                        book.connected = False
-                    yield Disconnected(str(trouble))
+                    yield self._cut(str(trouble))
                 await asyncio.sleep(random.uniform(0, backoff_s))
                 backoff_s = min(backoff_s * 2, LONGEST_BACKOFF_S)
         finally:
-            await self._link.close()
+            await self.link.close()
 
-    async def _session(self) -> AsyncGenerator[BookItem, None]:
+    async def _session(self) -> AsyncGenerator[Iterator[BookItem], None]:
         """Read by one connection: look for lost data first, join what has no position, then read on."""
-        for lost in await regressed(self._link, self._cursors):
-            self.books[self._names[lost.key]].lose()
-            yield lost
-        async for item in self._join():
-            yield item
+        for lost in await regressed(self.link, self._cursors):
+            yield self._taken(lost.key, [lost])
+        fresh = {key: (one.instrument, one.venue) for key, one in self._books.items() if self._cursors[key].at is None}
+        for key, start in zip(fresh, await find_starts(self.link, fresh), strict=True):
+            yield self._joined(key, start)
         for wait in (False, True):  # first what is there, and only then can a book be called live
-            async for key, found in read_on(self._link, self._cursors, wait=wait):
-                for item in self._taken(key, found):
-                    yield item
-                for silent in self._silences():
-                    yield silent
-            for book in self.books.values():
-                book.connected = True
-            yield Connected()
+            async for key, found in read_on(self.link, self._cursors, wait=wait):
+                yield chain(self._taken(key, found), self._silences())
+            yield self._caught_up()
 
-    async def _join(self) -> AsyncGenerator[BookItem, None]:
-        """Read every stream that has no position from its newest snapshot."""
-        fresh = {key: name for key, name in self._names.items() if self._cursors[key].at is None}
-        for key, start in zip(fresh, await find_starts(self._link, fresh), strict=True):
-            book = self.books[fresh[key]]
-            book.decimals = start.decimals or book.decimals
-            if refusal := start.refusal():
-                book.refuse_epoch()
-                yield Unreadable(key, *start.at, str(refusal))
-            self._cursors[key].join(start.at)
-            for item in self._taken(key, start.raws):
-                yield item
+    def _cut(self, reason: str) -> Iterator[BookItem]:
+        """Let no book be live: the connection has failed."""
+        for book in self._books.values():
+            book.connected = False
+        yield Disconnected(reason, self._instruments)
+
+    def _caught_up(self) -> Iterator[BookItem]:
+        """Let books be live: all that was there has been read."""
+        for book in self._books.values():
+            book.connected = True
+        yield Connected(self._instruments)
+
+    def _joined(self, key: str, start: Start) -> Iterator[BookItem]:
+        """Begin a stream that has no position with its newest snapshot."""
+        book = self._books[key]
+        book.decimals = start.decimals or book.decimals
+        if refusal := start.refusal():
+            book.refuse_epoch()
+            yield Unreadable(key, *start.at, str(refusal))
+        self._cursors[key].join(start.at)
+        yield from self._taken(key, start.raws)
 
     def _taken(self, key: str, raws: Iterable[Raw | Regressed]) -> Iterator[BookItem]:
         """Let a book take entries and say what each means."""
         for raw in raws:
-            book = self.books[self._names[key]]
+            book = self._books[key]
             if isinstance(raw, Regressed):
                 book.lose()
                 yield raw
@@ -232,4 +264,4 @@ class Follower:
                     yield Entry(book.instrument, book.venue, *at, event, ts_append)
 
     def _silences(self) -> Iterator[Silent]:
-        return (Silent(key) for key, name in self._names.items() if self.books[name].falls_silent())
+        return (Silent(key) for key, book in self._books.items() if book.falls_silent())

@@ -1,8 +1,8 @@
 """Asks a server for streams, by one connection, in order: joins at a snapshot, reads on, notices what the server lost.
 
 A reader that joins begins with the newest in-stream snapshot (`snap_id`), read with one XRANGE.
-One XREAD waits on all streams of a reader: fine for a few dozen on one server. A Cluster can't wait for several
-instruments at once, so there each is asked for again and again.
+One XREAD waits on all streams of a reader: fine for a few dozen on one server. A Cluster can't wait in several slots
+at once, so there each stream is asked for again and again, unless all are of one instrument: `thalweg.cluster.source`.
 """
 
 from __future__ import annotations
@@ -178,8 +178,9 @@ async def read_on(
         RedisTrouble: the connection failed.
     """
     heard, looked_at = set[str](), time.monotonic()
+    apart = link.clustered and len({keys.slot(key.encode()) for key in cursors}) > 1
     while True:
-        replies = await link.run(_next(cursors, apart=link.clustered, wait=wait), READ_TIMEOUT_S)
+        replies = await link.run(_next(cursors, apart=apart, wait=wait), READ_TIMEOUT_S)
         found = [one for reply in replies for one in checked(reply) or ()]
         for name, entries in found:
             key = name.decode()
@@ -189,7 +190,7 @@ async def read_on(
             if not wait:
                 return
             yield "", []
-            if link.clustered:
+            if apart:
                 await asyncio.sleep(POLL_S)
         if wait and time.monotonic() - looked_at > LOOK_S:
             for lost in await regressed(link, {key: one for key, one in cursors.items() if key not in heard}):
