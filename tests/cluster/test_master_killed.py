@@ -63,6 +63,8 @@ async def test_a_master_that_is_killed_costs_its_own_books_alone_and_they_come_b
         streams = [(name, venue) for venue, name in one.books]
         assert (await verify(one.url, one.instruments, streams)).violations == []
         summary = await one.stop()
+    assert one.process.returncode == 0
+    assert {name for outage in summary["outages"] for name in outage["instruments"]} == {"XRP-USDT"}
     assert summary["conservation"] == {"ok": True, "violations": []}
     assert summary["oracle"]["compared"] == summary["oracle"]["equal"] > 0
     assert summary["live_wrong_events"] == 0

@@ -100,6 +100,7 @@ def judge(summary: dict[str, Any]) -> None:
     assert summary["conservation"] == {"ok": True, "violations": []}
     assert summary["oracle"]["compared"] == summary["oracle"]["equal"] > 0
     assert summary["live_wrong_events"] == 0
+    assert summary["faults"]["unexplained"] == []
 
 
 async def test_every_master_in_turn_is_killed_and_started_again(masters: list[Master], running: Demo) -> None:

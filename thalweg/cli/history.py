@@ -16,6 +16,7 @@ WINDOW_NS = 10_000_000_000  # within which a fault must show
 SILENCE_NS = 15_000_000_000  # the same for silence, which shows when patience ends: 10 s of a socket without any frame
 HANDED_OVER = "new epoch"  # what the aggregator says of a book between an `open` and the snapshot after it
 HANDOVER_NS = 1_000_000_000  # within which the new owner's snapshot comes; an epoch change alone is no loss
+UNSEEN_NS = 2_000_000_000  # how much sooner than the judge a service may find that Redis can't be used
 SILENCES = ("silent_book", "silent_socket")
 GAP, TRADES = "gap", "trades"
 
@@ -34,6 +35,15 @@ class Change:
     reason: str
     since: int | None
     late: bool = False
+
+
+@dataclass(slots=True)
+class Outage:
+    """A time for which Redis kept these instruments from the judge: instants in ns, and no `end` while it lasts."""
+
+    instruments: tuple[str, ...]
+    begin: int
+    end: int | None = None
 
 
 @dataclass(slots=True)
@@ -90,8 +100,12 @@ def _handed_over(known: Sequence[Change]) -> bool:
     return first.reason == HANDED_OVER and back is not None and back - first.ts <= HANDOVER_NS
 
 
-def judge_faults(history: History, faults: Sequence[Mapping[str, Any]], ts_end: int) -> dict[str, Any]:
+def judge_faults(
+    history: History, faults: Sequence[Mapping[str, Any]], ts_end: int, outages: Sequence[Outage] = ()
+) -> dict[str, Any]:
     """Say of each fault whether it was marked and mended, and which books stopped being live without one.
+
+    Books of an instrument that Redis kept from us may cease to be live: that is what they should do.
 
     Counted are the faults that must show as a gap. A fault so late that the run ended within its window is counted
     as soon as it was marked and mended, and told as `cut_off` otherwise.
@@ -102,7 +116,7 @@ def judge_faults(history: History, faults: Sequence[Mapping[str, Any]], ts_end: 
         "injected": len(counted),
         "marked": sum(one["marked_ms"] is not None for one in counted),
         "resynced": sum(one["resynced_ms"] is not None for one in counted),
-        "collateral": len(unexplained := unexplained_interruptions(history, faults, ts_end)),
+        "collateral": len(unexplained := unexplained_interruptions(history, faults, ts_end, outages)),
         "unexplained": unexplained,
         "detail": detail,
     }
@@ -133,8 +147,14 @@ def judge_fault(history: History, fault: Mapping[str, Any], ts_end: int) -> dict
     }
 
 
-def unexplained_interruptions(history: History, faults: Iterable[Mapping[str, Any]], ts_end: int) -> list[str]:
-    """Name the books that stopped being live before `ts_end` though no fault concerned them."""
+def unexplained_interruptions(
+    history: History, faults: Iterable[Mapping[str, Any]], ts_end: int, outages: Iterable[Outage] = ()
+) -> list[str]:
+    """Name the books that stopped being live before `ts_end` though no fault and no outage concerned them."""
+    away = defaultdict(list)
+    for one in outages:
+        for name in one.instruments:
+            away[name].append((one.begin - UNSEEN_NS, (ts_end if one.end is None else one.end) + WINDOW_NS))
     spans = defaultdict(list)
     for fault in faults:
         for name in fault["instruments"]:
@@ -142,5 +162,5 @@ def unexplained_interruptions(history: History, faults: Iterable[Mapping[str, An
     return [
         f"{book[0]}:{book[1]} became {change.state} ({change.reason}) though no fault concerned it"
         for book, change in history.interruptions()
-        if change.ts < ts_end and not any(begin <= change.ts <= end for begin, end in spans[book])
+        if change.ts < ts_end and not any(begin <= change.ts <= end for begin, end in spans[book] + away[book[1]])
     ]

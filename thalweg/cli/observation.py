@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -11,12 +12,13 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from thalweg import keys
+from thalweg.cli.history import Outage
 from thalweg.cli.judge import Judge
 from thalweg.cli.plan import Plan
-from thalweg.cli.server import connected
 from thalweg.cli.simulated import ask
 from thalweg.cli.subscriber import Subscriber
 from thalweg.cli.witness import Appended, frames_read, look, out_heads
+from thalweg.cluster.source import together
 from thalweg.cursor import Lapped, Position, Published, Regressed
 from thalweg.errors import RedisTrouble, ThalwegError
 from thalweg.publication import VIEW_DEPTH
@@ -41,6 +43,8 @@ class Observation:
         self.before = Appended()
         self.frames_at_live: int | None = None
         self.losses: list[str] = []
+        self.outages: list[Outage] = []
+        self._away: dict[tuple[str, ...], Outage] = {}
         self._published: dict[str, Position] = {}
 
     @property
@@ -94,39 +98,49 @@ class Observation:
                 await asyncio.sleep(RETRY_S)
 
     async def follow(self) -> None:
-        """Hand every publication to the judge until cancelled."""
-        link = await connected(self.plan.settings.redis_url, "thalweg-judge")
+        """Hand every publication to the judge until cancelled; in a Cluster each instrument is read apart."""
+        url = self.plan.settings.redis_url
+        async with asyncio.TaskGroup() as group:
+            for instruments in together(url, self.plan.settings.instruments.by_name):
+                group.create_task(self._follow(RedisLink(url, "thalweg-judge"), instruments))
+
+    async def _follow(self, link: RedisLink, instruments: tuple[str, ...]) -> None:
+        """Read on through any trouble with Redis, and note when it could not be used."""
         try:
             while True:
                 try:
-                    await self._follow(link)
+                    await link.connect()
+                    await self._read(link, instruments)
                 except RedisTrouble:  # a hole shows when the reading goes on from where it was
+                    if instruments not in self._away:
+                        self._away[instruments] = outage = Outage(instruments, time.time_ns())
+                        self.outages.append(outage)
                     await asyncio.sleep(RETRY_S)
                     with suppress(RedisTrouble):
-                        await link.connect()
                         await self.link.connect()
         finally:
             await link.close()
 
-    async def _follow(self, link: RedisLink) -> None:
+    async def _read(self, link: RedisLink, instruments: tuple[str, ...]) -> None:
         """Read the publications of this run; those of earlier ones are passed over."""
         judging = self.plan.simulator_port is not None
-        names = self.plan.settings.instruments.by_name
-        async for item in publications(link, names, after=self._published):
+        async for item in publications(link, instruments, after=self._published):
+            if outage := self._away.pop(instruments, None):
+                outage.end = time.time_ns()
             if isinstance(item, Lapped | Regressed):
                 self.losses.append(f"the judge lost publications: {item}")
             if not isinstance(item, Published):
                 continue
             self._published[item.instrument] = (item.epoch, item.seq)
             if judging:
-                await self._learn_depths(item)
+                await self._learn_depths(link, item)
             self.judge.watch(item.publication, monotonic(), judging=judging)
 
-    async def _learn_depths(self, item: Published) -> None:
+    async def _learn_depths(self, link: RedisLink, item: Published) -> None:
         """Ask for the verified depth of books seen for the first time as live."""
         books = ((line.name, item.instrument) for line in item.publication.venues if line.state == "live")
         for venue, instrument in [book for book in books if book not in self.judge.depths]:
-            (reply,) = await self.link.run([pack("HGET", keys.status(instrument, venue), "verified_depth")])
+            (reply,) = await link.run([pack("HGET", keys.status(instrument, venue), "verified_depth")])
             depth = checked(reply)
             self.judge.depths[venue, instrument] = min(int(depth), VIEW_DEPTH) if depth else VIEW_DEPTH
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
+from thalweg.cli.history import Outage
 from thalweg.conserve import Accounts, Report, check
 from thalweg.latency import HOPS
 
@@ -36,6 +37,7 @@ class Findings:
     wrong: int = 0
     wrong_details: Sequence[str] = ()
     losses: Sequence[str] = ()
+    outages: Sequence[Outage] = ()
     demo: bool = False
     partial: bool = False
     steps: Mapping[str, float] = field(default_factory=dict)
@@ -68,6 +70,7 @@ def summarise(found: Findings) -> dict[str, Any]:
         **{name: sum(report[name] for report in ingest) for name in ("gaps", "resyncs", "reconnects")},
         "refused": _added(report["refused"] for report in ingest),
         "faults": dict(found.faults),
+        "outages": [asdict(one) for one in found.outages],
         "restarts": sum(found.accounts.restarts.values()),
         "live_wrong_events": found.wrong,
         "conservation": {"ok": not violations, "violations": violations},

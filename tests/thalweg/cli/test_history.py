@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from thalweg.cli.history import WINDOW_NS, Change, History, judge_faults
+from thalweg.cli.history import WINDOW_NS, Change, History, Outage, judge_faults
 from thalweg.events import Flag, State
 from thalweg.publication import VenueLine
 
@@ -122,6 +122,25 @@ def test_an_interruption_without_a_fault_is_collateral() -> None:
     made = history((1, LIVE), (20, STALE), (21, LIVE))
     found = judge_faults(made, [fault(10, "gap", "book", "ETH-USD")], END)
     assert found["unexplained"] == ["kraken:BTC-USD became stale () though no fault concerned it"]
+
+
+@pytest.mark.parametrize(
+    ("instrument", "begin", "end", "collateral"),
+    [
+        ("BTC-USD", 19, 21, 0),
+        ("BTC-USD", 15, 16, 0),  # its new owner is heard of a little later
+        ("BTC-USD", 21, None, 0),  # a service may find it before the judge does
+        ("BTC-USD", 23, 24, 1),
+        ("BTC-USD", 5, 9, 1),
+        ("ETH-USD", 19, 21, 1),
+    ],
+)
+def test_what_redis_kept_from_the_judge_explains_an_interruption(
+    instrument: str, begin: int, end: int | None, collateral: int
+) -> None:
+    made = history((1, LIVE), (20, STALE), (21, LIVE))
+    outage = Outage((instrument,), begin * SECOND, None if end is None else end * SECOND)
+    assert judge_faults(made, [], END, [outage])["collateral"] == collateral
 
 
 def test_what_happens_after_the_end_is_no_collateral() -> None:
