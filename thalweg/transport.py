@@ -21,6 +21,7 @@ from redis.exceptions import RedisError, ResponseError
 from thalweg.address import Form, parse_address
 from thalweg.cluster.transport import Masters
 from thalweg.errors import Fenced, FunctionsMissing, Held, RedisFull, RedisTrouble, SettingsError
+from thalweg.keys import slot
 from thalweg.refusals import FULL, code_of, explain
 from thalweg.replies.transport import Wire
 from thalweg.resp import Reply, pack
@@ -196,6 +197,13 @@ class RedisLink:
             RedisTrouble: the masters are not known.
         """
         return [self] if self._masters is None else await self._masters.each()
+
+    def home(self, key: str) -> str | None:
+        """Give the URL of the server that has a key, as far as is known; `None` where nobody has it."""
+        if self._masters is None:
+            return self.url
+        owner = self._masters.map.owner(slot(key.encode()))
+        return None if owner is None else self._address.server(*owner)
 
     async def next_push(self, timeout_s: float) -> Reply | None:
         """Wait for the next pushed message of a subscribed connection; `None` when the time runs out.

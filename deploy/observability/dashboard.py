@@ -79,11 +79,12 @@ ROWS: list[tuple[str, list[Panel]]] = [
     ]),
     ("Redis", [
         ("Memory", "lines", "bytes",
-         [("thalweg_redis_memory_bytes", "used"), ("thalweg_redis_memory_needed_bytes", "needed at most"),
-          ("thalweg_redis_memory_limit_bytes > 0", "limit")]),
-        ("Commands", "lines", "ops", [(f"rate(thalweg_redis_commands_total[{RATE}])", "commands")]),
-        ("Connections", "lines", "none", [("thalweg_redis_clients", "connections")]),
-        ("Append-only file", "lines", "bytes", [("thalweg_redis_log_bytes", "size")]),
+         [("thalweg_redis_memory_bytes", "used {{node}}"),
+          ("thalweg_redis_memory_needed_bytes", "needed at most {{node}}"),
+          ("thalweg_redis_memory_limit_bytes > 0", "limit {{node}}")]),
+        ("Commands", "lines", "ops", [(f"rate(thalweg_redis_commands_total[{RATE}])", "commands {{node}}")]),
+        ("Connections", "lines", "none", [("thalweg_redis_clients", "connections {{node}}")]),
+        ("Append-only file", "lines", "bytes", [("thalweg_redis_log_bytes", "size {{node}}")]),
     ]),
     ("Processes", [
         ("Processor", "lines", "percentunit",

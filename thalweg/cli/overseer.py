@@ -1,16 +1,23 @@
-"""What `redis-init --keep` tells of the server: its memory against its limit and against what the streams will take."""
+"""What `redis-init --keep` tells of Redis: its memory against its limit and against what the streams will take.
+
+In a Cluster that is told of each master, with the label `node`: one may be full while others have room.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import thalweg
+from thalweg import keys
 from thalweg.cli.findings import memory_needed
-from thalweg.cli.server import functions_loaded
+from thalweg.cli.server import functions, has_functions, shown_url
 from thalweg.errors import RedisTrouble
-from thalweg.probe.measure import Distribution, Kind, Measure, single
+from thalweg.instruments import Instruments
+from thalweg.probe.measure import Distribution, Kind, Measure
 from thalweg.settings import Settings
 from thalweg.transport import RedisLink
 
@@ -28,43 +35,83 @@ TOLD: tuple[tuple[str, Kind, str, str], ...] = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen of a server at the last look; `told` are the lines of INFO, of the last time that it answered."""
+
+    needed: int = 0
+    up: bool = False
+    loaded: bool = False
+    told: Mapping[str, str] = field(default_factory=dict)
+
+
 class Overseer:
-    """Looks at the server now and then; what it says between two looks is what it saw last."""
+    """Looks at the server now and then, or at each master of a Cluster; what it says in between is what it saw last.
+
+    `servers` is what was seen, in a Cluster by the node's host and port, else by "".
+    """
 
     def __init__(self, settings: Settings) -> None:
         """Have seen nothing."""
         self._link = RedisLink(settings.redis_url, "thalweg-redis-init-watch")
-        self._needed, _ = memory_needed(settings)
-        self._seen: dict[str, str] = {}
-        self._up = self._loaded = False
+        self._settings = settings
+        self.servers: dict[str, Seen] = {"": Seen(memory_needed(settings)[0])}
 
     async def follow(self) -> None:
         """Look again and again until cancelled, through any trouble."""
         try:
             while True:
-                with suppress(RedisTrouble):
-                    await self._look()
+                try:
+                    self.servers = await self._look()
+                except RedisTrouble:
+                    self.servers = {name: replace(seen, up=False) for name, seen in self.servers.items()}
                 await asyncio.sleep(LOOK_S)
         finally:
             await self._link.close()
 
-    async def _look(self) -> None:
-        connected, self._up = self._up, False
-        if not connected:
+    async def _look(self) -> dict[str, Seen]:
+        if not any(seen.up for seen in self.servers.values()):
             await self._link.connect()
-        text: bytes = await self._link.call("INFO")
-        self._seen = dict(line.split(":", 1) for line in text.decode().splitlines() if ":" in line)
-        self._loaded = await functions_loaded(self._link)
-        self._up = True
+        found = {}
+        for server in await self._link.servers():
+            name = shown_url(server.url).partition("://")[2].partition("/")[0] if self._link.clustered else ""
+            before = replace(self.servers.get(name, Seen()), needed=self._needed(server.url), up=False)
+            with suppress(RedisTrouble):
+                text: bytes = await server.call("INFO")
+                told = dict(line.split(":", 1) for line in text.decode().splitlines() if ":" in line)
+                loaded = await has_functions(server, functions(self._link))
+                before = replace(before, up=True, loaded=loaded, told=told)
+            found[name] = before
+        return found
+
+    def _needed(self, url: str) -> int:
+        """Give what the instruments that a server has need of its memory."""
+        every = self._settings.instruments.by_name
+        theirs = Instruments({name: one for name, one in every.items() if self._link.home(keys.out(name)) == url})
+        return memory_needed(replace(self._settings, instruments=theirs))[0]
 
     def measures(self) -> Iterable[Measure | Distribution]:
-        """Give all metrics; those of the server itself once it was seen."""
+        """Give all metrics; those of a server itself once it was seen."""
         labels = {"version": thalweg.__version__, "service": "redis-init", "worker": "redis-init"}
         yield Measure("thalweg_build_info", "gauge", "What runs.", [(labels, 1)])
-        yield single("thalweg_redis_up", "gauge", "Whether the server answered at the last look.", int(self._up))
-        yield single("thalweg_redis_functions_loaded", "gauge", "Whether it has our functions.", int(self._loaded))
+        yield self._measure("up", "gauge", "Whether the server answered at the last look.", lambda seen: int(seen.up))
+        what = "Whether it has our functions."
+        yield self._measure("functions_loaded", "gauge", what, lambda seen: int(seen.loaded))
         what = "Memory that the streams take at most, by the settings."
-        yield single("thalweg_redis_memory_needed_bytes", "gauge", what, self._needed)
-        for name, kind, what, field in TOLD:
-            if (value := self._seen.get(field, "")).isdigit():
-                yield single(f"thalweg_redis_{name}", kind, what, int(value))
+        yield self._measure("memory_needed_bytes", "gauge", what, lambda seen: seen.needed)
+        for name, kind, what, line in TOLD:
+            measure = self._measure(name, kind, what, partial(_count, line))
+            if measure.samples:
+                yield measure
+
+    def _measure(self, name: str, kind: Kind, what: str, count: Callable[[Seen], int | None]) -> Measure:
+        """Give one metric of all servers, of those that have it, with a label where there may be several."""
+        counts = [(node, count(seen)) for node, seen in self.servers.items()]
+        samples = [({"node": node} if node else {}, float(known)) for node, known in counts if known is not None]
+        return Measure(f"thalweg_redis_{name}", kind, what, [*samples])
+
+
+def _count(line: str, seen: Seen) -> int | None:
+    """Give the number in a line of INFO; `None` where there is none."""
+    text = seen.told.get(line, "")
+    return int(text) if text.isdigit() else None

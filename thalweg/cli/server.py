@@ -146,6 +146,14 @@ async def functions_loaded(link: RedisLink) -> bool:
     Raises:
         RedisTrouble: a server refuses or does not answer.
     """
-    asked = "FUNCTION", "LIST", "LIBRARYNAME", LIBRARY, "WITHCODE"
-    replies = [await server.call(*asked) for server in await link.servers()]
-    return all(functions(link) in [part for library in reply for part in library] for reply in replies)
+    return all([await has_functions(server, functions(link)) for server in await link.servers()])
+
+
+async def has_functions(server: RedisLink, code: bytes) -> bool:
+    """Tell whether one server has these functions.
+
+    Raises:
+        RedisTrouble: it refuses or does not answer.
+    """
+    reply = await server.call("FUNCTION", "LIST", "LIBRARYNAME", LIBRARY, "WITHCODE")
+    return code in [part for library in reply for part in library]
