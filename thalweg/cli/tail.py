@@ -6,8 +6,8 @@ import asyncio
 import json
 import math
 import signal
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -15,7 +15,8 @@ from typing import Any
 
 import click
 
-from thalweg.cli.server import connected, environment
+from thalweg.cli.server import RETRY_S, connected, environment
+from thalweg.cluster.source import merged, together
 from thalweg.cursor import Entry, EpochBegan, Item, Lapped, Position, Regressed
 from thalweg.errors import RedisTrouble, SettingsError
 from thalweg.events import Delta, Event, Open, Snapshot, Status, Trade, flag_names
@@ -80,26 +81,39 @@ def matching(instruments: Instruments, patterns: Iterable[str]) -> list[tuple[st
     return list(found)
 
 
-async def _tail(url: str, streams: list[tuple[str, str]], view: View, whole: bool, count: int | None) -> None:
+async def _tail(url: str, streams: list[tuple[str, str]], view: View, whole: bool, left: int | None) -> None:
     task = asyncio.current_task()
     for one in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(one, task.cancel if task else lambda: None)
+    groups = together(url, (instrument for instrument, _ in streams))
+    sources = [_lines(url, [one for one in streams if one[0] in group], view, whole) for group in groups]
+    async with aclosing(merged(sources)) as lines:
+        async for line in lines:
+            click.echo(line)
+            left = None if left is None else left - 1
+            if left == 0:
+                return
+
+
+async def _lines(url: str, streams: list[tuple[str, str]], view: View, whole: bool) -> AsyncGenerator[str, None]:
+    """Give the lines of what one link reads, through any trouble, of which it says one."""
+    after, lost = dict[tuple[str, str], Position](), False
     link = await connected(url, "thalweg-tail")
-    lines, after = 0, dict[tuple[str, str], Position]()
     while True:
         try:
             async for item in entries(link, streams, whole=whole, after=after):
+                lost = False
                 note(item, after)
                 line = line_of(item, view)
                 if line is not None:
-                    click.echo(line)
-                    lines += 1
-                if lines == count:
-                    return
+                    yield line
         except RedisTrouble as trouble:
-            click.echo(lost_of(trouble, view))
+            if not lost:
+                click.echo(lost_of(trouble, view))
+            lost = True
         finally:
             await link.close()
+        await asyncio.sleep(RETRY_S)
         link = await connected(url, "thalweg-tail", math.inf)
 
 
