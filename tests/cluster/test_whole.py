@@ -8,7 +8,7 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from pathlib import Path
 from time import monotonic
@@ -22,7 +22,7 @@ from thalweg import keys
 from thalweg.cli.embedded import free_port
 from thalweg.cli.masters import Master, agrees, join, make_masters, url_of
 from thalweg.cli.verify import verify
-from thalweg.read import BookItem, Disconnected, Entry, EpochBegan, FollowedBook, Follower, Lapped, Regressed
+from thalweg.read import BookItem, Disconnected, Entry, FollowedBook, Follower, Lapped, Regressed
 
 pytestmark = [
     pytest.mark.anyio,
@@ -36,7 +36,6 @@ WORKERS = 2
 TOLD_S = 1.5  # a second, and what the gateway's tick and a busy machine add
 HUNG_S = 5.0
 LOST_BYTES = 40_000  # of a log: some dozens of entries and publications
-HANDOVER_S = 1.0  # for which a new owner's book is not live yet
 AWAY_S = 4.0  # long enough for the other masters to call it failed
 
 
@@ -212,45 +211,46 @@ async def test_a_replica_that_sentinels_choose_is_gone_on_with(tmp_path: Path) -
 async def test_a_reader_keeps_its_books_elsewhere_live_while_a_master_is_away(
     masters: list[Master], running: Demo
 ) -> None:
+    await running.settle(WORKERS)
     follower = Follower(running.url, [(name, venue) for venue, name in running.books])
     struck = [follower.books[name, venue] for venue, name in running.at(1)]
-    others = {_key(book): book for book in follower.books.values() if book not in struck}
+    others = [book for book in follower.books.values() if book not in struck]
+
+    def renewed() -> bool:
+        return all(_epoch(book) > before for book, before in zip(struck, epochs, strict=True))
+
     async with asyncio.timeout(60), aclosing(follower.items()) as items:
         await _until_read(items, lambda: all(book.live for book in follower.books.values()))
+        epochs = [_epoch(book) for book in struck]
         killed_at = monotonic()
         masters[1].kill()
         await _until_read(items, lambda: not any(book.connected for book in struck), others)
         assert monotonic() - killed_at < TOLD_S
         told = await _until_read(items, lambda: monotonic() - killed_at > AWAY_S, others)
         masters[1].start()
-        after = await _until_read(items, lambda: all(book.live for book in struck), others)
+        after = await _until_read(items, lambda: all(book.live for book in struck) and renewed(), others)
     cut = {name for one in told if isinstance(one, Disconnected) for name in one.instruments}
     assert cut == {book.instrument for book in struck}
-    assert {keys.stream(one.instrument, one.venue) for one in told if isinstance(one, Entry)} == set(others)
-    assert {one.key for one in after if isinstance(one, EpochBegan)} >= {_key(book) for book in struck}
+    read = {(one.instrument, one.venue) for one in told if isinstance(one, Entry)}
+    assert read == {(book.instrument, book.venue) for book in others}
     assert not any(isinstance(one, Regressed | Lapped) for one in told + after)
 
 
 async def _until_read(
-    items: AsyncIterator[BookItem], holds: Callable[[], bool], live: Mapping[str, FollowedBook] | None = None
+    items: AsyncIterator[BookItem], holds: Callable[[], bool], live: Iterable[FollowedBook] = ()
 ) -> list[BookItem]:
-    """Read until something holds; all the while these books are live, or were handed over a moment ago."""
+    """Read until something holds; all the while these books are live."""
     found: list[BookItem] = []
-    handed_over: dict[str, float] = {}
     async for item in items:
         found.append(item)
-        if isinstance(item, EpochBegan):
-            handed_over[item.key] = monotonic()
-        for key, book in (live or {}).items():
-            assert book.connected
-            assert book.live or monotonic() - handed_over.get(key, 0.0) < HANDOVER_S, item
+        assert all(book.live for book in live), item
         if holds():
             return found
     raise AssertionError("items end when they are closed")
 
 
-def _key(book: FollowedBook) -> str:
-    return keys.stream(book.instrument, book.venue)
+def _epoch(book: FollowedBook) -> int:
+    return 0 if book.at is None else book.at[0]
 
 
 def _follows(replica: Master, node: str) -> bool:
