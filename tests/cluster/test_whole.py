@@ -211,7 +211,6 @@ async def test_a_replica_that_sentinels_choose_is_gone_on_with(tmp_path: Path) -
 async def test_a_reader_keeps_its_books_elsewhere_live_while_a_master_is_away(
     masters: list[Master], running: Demo
 ) -> None:
-    await running.settle(WORKERS)
     follower = Follower(running.url, [(name, venue) for venue, name in running.books])
     struck = [follower.books[name, venue] for venue, name in running.at(1)]
     others = [book for book in follower.books.values() if book not in struck]
