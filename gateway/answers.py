@@ -7,24 +7,25 @@ from collections.abc import Mapping, Sequence
 from gateway.protocol import HEARTBEAT_MS, LIMITS, NAME_LENGTH, RETRIED, VERSION, Close, Code
 from gateway.requests import Ask, Refused
 from gateway.shapes import encode
-from gateway.shapes.control import Ack, Error, Granted, LagState
+from gateway.shapes.control import Ack, Error, Granted, Hello, LagState
 from gateway.shapes.fields import RequestId
 
 
-def hello(node: str, epoch: int, token_needed: bool, micros: int) -> bytes:
-    """Give the first message of a connection."""
-    return encode(
-        {
-            "t": "hello",
-            "v": VERSION,
-            "node": node,
-            "epoch": epoch,
-            "hb_ms": HEARTBEAT_MS,
-            "limits": LIMITS,
-            "srv": micros,
-            "auth": "token" if token_needed else "none",
-        }
-    )
+def hello(node: str, epoch: int, token_needed: bool, micros: int, replay: str | None = None) -> bytes:
+    """Give the first message of a connection; `replay` tells what is replayed, and is left out when all is live."""
+    message: Hello = {
+        "t": "hello",
+        "v": VERSION,
+        "node": node,
+        "epoch": epoch,
+        "hb_ms": HEARTBEAT_MS,
+        "limits": LIMITS,
+        "srv": micros,
+        "auth": "token" if token_needed else "none",
+    }
+    if replay is not None:
+        message["replay"] = replay
+    return encode(message)
 
 
 def acknowledgement(

@@ -88,7 +88,7 @@ class Visit:
         """Greet it; `shown` is the token that came with the handshake, if any did."""
         self._gateway, self._address = gateway, address
         self._session = Session(gateway.hub, wire, now(), gateway.guard, shown)
-        self._session.greet(gateway.node, now())
+        self._session.greet(gateway.node, now(), gateway.settings.replay)
         gateway.sessions[self._session] = None
 
     def receive(self, text: str | bytes) -> None:

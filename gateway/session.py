@@ -28,11 +28,11 @@ class Session:
         self._opened_ns = now.monotonic
         self._subscribed = False
 
-    def greet(self, node: str, now: Now) -> None:
+    def greet(self, node: str, now: Now, replay: str | None = None) -> None:
         """Send the first message; a wrong token has nothing more to wait for."""
         self._node = node
         epoch = max(replica.epoch for replica in self._hub.replicas.values())
-        self.outbox.tell(hello(node, epoch, not self._known, now.micros))
+        self.outbox.tell(hello(node, epoch, not self._known, now.micros, replay))
         if self._shown is not None and not self._known:
             self._refuse(Refused(None, Code.UNAUTHORISED, "wrong token", Close.UNAUTHORISED))
 

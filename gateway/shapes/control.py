@@ -30,6 +30,7 @@ class Hello(TypedDict):
     limits: Limits
     srv: Micros
     auth: Annotated[Literal["none", "token"], "token: nothing is answered before the right one has come"]
+    replay: NotRequired[Annotated[str, "what is replayed: nothing here is live; absent when all is"]]
 
 
 class ChannelError(TypedDict):

@@ -257,3 +257,11 @@ def test_topics_nobody_follows_are_given_up() -> None:
     assert scene.hub.following == 1
     other.leave()
     assert scene.hub.following == 0
+
+
+def test_hello_says_that_it_is_a_replay_and_is_silent_when_all_is_live() -> None:
+    live, replayed = Talk(), Talk()
+    live.session.greet("node-1", live.scene.ticker.now)
+    replayed.session.greet("node-1", replayed.scene.ticker.now, "kraken, flat out")
+    assert "replay" not in live.wire.reader.of("hello")[-1]
+    assert replayed.wire.reader.of("hello")[-1]["replay"] == "kraken, flat out"
