@@ -76,7 +76,8 @@ class Owner:
         last = max(end.epoch for end in ends.values())
         self._epoch = await acquire(self._link, shard.number, shard.me, shard.duty.expected, last)
         shard.own(self._epoch)
-        await self._believe()
+        if not shard.troubled:  # else Redis may be back sooner than those who write into it
+            await self._believe()
         for name, outlet in self._outlets.items():
             await self._restore(outlet, floors[name])
             outlet.ladder.live_since = self._clock.wall_ns()
@@ -85,7 +86,7 @@ class Owner:
         LOG.info("shard %d, epoch %d: %s (%d books)", shard.number, self._epoch, names, len(self._streams))
 
     async def _believe(self) -> None:
-        """Take books over as they were shown where their ingest lives: its next ring comes within half a second."""
+        """Take books over as they are shown where their ingest lives: its next ring comes within half a second."""
         now, fed = self._clock.monotonic_ns(), await self._source.fed({v for _, v in self._streams}, self._shard.number)
         for (name, venue), stream in self._streams.items():
             if venue in fed:

@@ -193,6 +193,11 @@ class Shard:
         return self._acquired_at is not None
 
     @property
+    def troubled(self) -> bool:
+        """Whether Redis could not be used, and the shard has not been fed since."""
+        return self._trouble is not None
+
+    @property
     def warm(self) -> bool:
         """Whether we could go on with the shard without a break."""
         return self._standby is not None and self._standby.warm

@@ -20,7 +20,9 @@ from tests.aggregator.checks import assert_nothing_lost_or_twice, eventually, pu
 from tests.aggregator.conftest import FUNCTIONS, Start
 from tests.aggregator.feed import NAME, PATIENCE_S, Feed, Watcher
 from thalweg import keys
-from thalweg.publication import decode_publication
+from thalweg.events import State
+from thalweg.instruments import shard_of
+from thalweg.publication import Kind, decode_publication
 
 pytestmark = pytest.mark.anyio
 
@@ -117,6 +119,25 @@ async def test_functions_lost_in_the_middle_are_told_and_waited_for(
 
     assert_nothing_lost_or_twice(client, feeds)
     assert not task.done()
+
+
+async def test_after_trouble_no_book_is_live_before_its_ingest_has_rung(
+    client: redis.Redis, feeds: list[Feed], watcher: Watcher, start: Start
+) -> None:
+    start()
+    for feed in feeds:
+        feed.open()
+    await settled(watcher, feeds)
+    for feed in feeds:
+        feed.alive = False
+        client.set(keys.lease(feed.venue, shard_of(NAME)), "feed", px=3000)  # as if renewed just before the trouble
+    before = published(client)[-1].epoch
+    client.client_kill_filter(_type="normal", skipme=True)
+    first = await watcher.until(lambda one: one.epoch > before and one.kind is Kind.KEY)
+    assert State.LIVE not in [line.state for line in first.venues]
+    for feed in feeds:
+        feed.alive = True
+    await settled(watcher, feeds)
 
 
 async def test_a_server_that_hung_is_gone_on_with(
