@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from ingest.backoff import Backoff
-from ingest.breaker import Ending, ending_of
+from ingest.breaker import Ending, ending_of, failure_of
 from ingest.effects import Effects
 from ingest.notices import Notices
 from ingest.outside.source import Outside, retry_after
@@ -146,7 +146,7 @@ class Feed:
                 after_s = after_s or self._venue.back_off_s.get(status)
             return ending, f"connection refused: HTTP {status}", after_s
         except (OSError, WebSocketException, TimeoutError) as error:
-            return Ending.LOST, f"connection failed: {str(error) or type(error).__name__}", None
+            return Ending.LOST, failure_of(error, self._url), None
 
     async def _serve(self, socket: ClientConnection) -> tuple[Ending, str, float | None]:
         """Run reader, sender, ticker and fetchers until the session wants to close or one of them fails."""

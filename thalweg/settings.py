@@ -155,7 +155,8 @@ def _secret(name: str, path: str) -> str:
     try:
         return Path(path).read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{name} can't be read: {path[:80]}") from error
+        why = getattr(error, "strerror", None) or "not text"
+        raise SettingsError(f"{name} can't be read: {path[:80]}: {why}") from error
 
 
 def _address(name: str, text: str | None) -> Address | None:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -14,13 +15,13 @@ from time import monotonic, sleep
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from tests.compose.engine import Failed, Project, crash, health_of, service_of
+from tests.compose.engine import Failed, Project, health_of, send, service_of
 from tests.compose.hardening import STOP_S, in_image, weak
 from thalweg.cli.embedded import free_port
 from thalweg.client import connect
 from thalweg.errors import GatewayTrouble
 
-HEALTHY_S, BACK_S = 60.0, 60.0
+HEALTHY_S, BACK_S, SICK_S = 60.0, 60.0, 60.0
 STRANGER = "thalweg-test-stranger"
 OTHER_CPU = "x86-64"  # the plainest there is; the image is built for `generic`
 
@@ -28,10 +29,12 @@ OTHER_CPU = "x86-64"  # the plainest there is; the image is built for `generic`
 class Suite:
     """The steps in their order; each gives a sentence of what was seen, or raises `Failed`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, every_venue: bool = False) -> None:
         first = free_port()
-        self.ports = f"{first}-{first + 1}"
-        self.project = Project("thalweg-test", "demo", {"THALWEG_PORT": self.ports, "THALWEG_IMAGE": "thalweg-test"})
+        environ = {"THALWEG_PORT": f"{first}-{first + 1}", "THALWEG_IMAGE": "thalweg-test"}
+        if every_venue:
+            environ["THALWEG_VENUES"] = "all"
+        self.project = Project("thalweg-test", "demo,demo-all" if every_venue else "demo", environ)
 
     def build(self) -> str:
         """The image is built from the lock, and holds no compiler and no cache."""
@@ -89,6 +92,34 @@ class Suite:
         _none(found["violations"])
         return f"{found['entries']:,} entries and {found['publications']:,} publications as they should be"
 
+    def roll(self) -> str:
+        """`deploy/roll` puts new containers in the place of old ones, and nothing is lost."""
+        services = "demo-binance", "aggregator"
+        before = {one["Id"] for one in self.project.containers() if service_of(one) in services}
+        self.project.run("deploy/roll", *services)
+        after = [one["Id"] for one in self.project.containers() if service_of(one) in services]
+        _none(f"{identity[:12]} is still there" for identity in before.intersection(after))
+        if len(after) != len(services):
+            raise Failed(f"{len(after)} containers of {services}")
+        self.project.until("all books live", BACK_S, self._ready)
+        return f"{', '.join(services)} replaced; {self.verify()}"
+
+    def hang(self) -> str:
+        """A process that hangs makes its container unhealthy, and one that goes on makes it healthy again."""
+        running = [one for one in self.project.containers() if one["State"]["Status"] == "running"]
+        began = monotonic()
+        for one in running:
+            send(one, signal.SIGSTOP)
+        try:
+            self.project.until("all unhealthy", SICK_S, lambda: self._states() == {"unhealthy"})
+            took = monotonic() - began
+        finally:
+            for one in running:
+                send(one, signal.SIGCONT)
+        self._until_healthy(HEALTHY_S)
+        self.project.until("all books live again", BACK_S, self._ready)
+        return f"{len(running)} stopped; all unhealthy after {took:.0f} s, and well again; {self.verify()}"
+
     def kill(self) -> str:
         """Every container is killed once, and all come back by themselves."""
         took = []
@@ -96,7 +127,7 @@ class Suite:
             name = service_of(one)
             if one["State"]["Status"] != "running":
                 continue
-            crash(one)
+            send(one, signal.SIGKILL)  # not `docker kill`: that is the operator's wish, and nothing is started again
             self.project.until(f"{name} runs again", BACK_S, partial(self._restarted, one["Id"]))
             took.append((self.project.until(f"all live after {name}", BACK_S, self._ready), name))
         self._until_healthy(HEALTHY_S)
@@ -153,13 +184,12 @@ class Suite:
         state = json.loads(self.project.docker("inspect", identity))[0]
         return bool(state["State"]["Running"] and state["RestartCount"])
 
-    def _until_healthy(self, seconds: float) -> None:
-        def healthy() -> bool:
-            states = {health_of(one) for one in self.project.containers() if service_of(one) != "redis-users"}
-            return states == {"healthy"}
+    def _states(self) -> set[str]:
+        return {health_of(one) for one in self.project.containers() if service_of(one) != "redis-users"}
 
+    def _until_healthy(self, seconds: float) -> None:
         try:
-            self.project.until("all healthy", seconds, healthy)
+            self.project.until("all healthy", seconds, lambda: self._states() == {"healthy"})
         except Failed as error:
             states = {one["Name"]: health_of(one) for one in self.project.containers()}
             raise Failed(f"{error}; {states}") from error
@@ -194,14 +224,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.compose", description=__doc__)
     parser.add_argument("--json", default="build/compose.json", help="where the report goes (build/compose.json)")
     parser.add_argument("--keep", action="store_true", help="leave everything running where a step fails")
+    parser.add_argument("--all", action="store_true", help="all venues there are, not the usual ones alone")
     asked = parser.parse_args()
     if shutil.which("docker") is None:
         print("compose-test: needs Docker with Compose v2, and there is no `docker` here", file=sys.stderr)
         return 2
-    suite, rows = Suite(), list[dict[str, object]]()
+    suite, rows = Suite(every_venue=asked.all), list[dict[str, object]]()
     steps: list[Callable[[], str]] = [
-        suite.build, suite.start, suite.answers, suite.hardened, suite.verify, suite.scale, suite.kill, suite.stop,
-        suite.other_cpu, suite.down,
+        suite.build, suite.start, suite.answers, suite.hardened, suite.verify, suite.scale, suite.roll, suite.hang,
+        suite.kill, suite.stop, suite.other_cpu, suite.down,
     ]  # fmt: skip
     for step in steps:
         began = monotonic()

@@ -34,7 +34,15 @@ class Project:
         Raises:
             Failed: it ended with another code than 0, or not in time.
         """
-        command = ["docker", *words]
+        done = self.run("docker", *words, timeout_s=timeout_s)
+        return done.stdout + (done.stderr if words[0] == "logs" else "")
+
+    def run(self, *command: str, timeout_s: float = COMMAND_S) -> subprocess.CompletedProcess[str]:
+        """Run a program in the repository, for this project.
+
+        Raises:
+            Failed: it ended with another code than 0, or not in time.
+        """
         try:
             done = subprocess.run(
                 command, cwd=ROOT, env=self._environ, capture_output=True, text=True, timeout=timeout_s, check=False
@@ -44,7 +52,7 @@ class Project:
         if done.returncode:
             said = (done.stderr or done.stdout).strip()[-600:]
             raise Failed(f"{' '.join(command)[:160]} ended with {done.returncode}: {said}")
-        return done.stdout + (done.stderr if words[0] == "logs" else "")
+        return done
 
     def compose(self, *words: str, timeout_s: float = COMMAND_S) -> str:
         """Run `docker compose` for this project."""
@@ -86,15 +94,13 @@ def health_of(container: dict[str, Any]) -> str:
     return str(state["Health"]["Status"] if "Health" in state else state["Status"])
 
 
-def crash(container: dict[str, Any]) -> None:
-    """End a container's first process as a crash does, so that the engine's restart policy applies.
-
-    `docker kill` will not do: the engine takes it for the operator's wish, and starts nothing again.
+def send(container: dict[str, Any], what: signal.Signals) -> None:
+    """Send a signal to a container's first process past the engine, as a crash or a hang comes.
 
     Raises:
         Failed: not allowed; the suite runs as root on the engine's own machine.
     """
     try:
-        os.kill(container["State"]["Pid"], signal.SIGKILL)
+        os.kill(container["State"]["Pid"], what)
     except PermissionError as error:
-        raise Failed("can't kill a container's process: run this as root on the engine's machine") from error
+        raise Failed("can't signal a container's process: run this as root on the engine's machine") from error

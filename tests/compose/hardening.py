@@ -17,6 +17,7 @@ NETWORKS = {
     "aggregator": {"core"},
     "simulator": {"venues"},
     "gateway": {"core", "edge"},
+    "proxy": {"edge"},
 }
 
 
@@ -52,11 +53,11 @@ def _apart(name: str, one: dict[str, Any]) -> Iterable[str]:
     if networks != expected and not (ingest and networks - VENUE_NETWORKS == {"core"}):
         yield f"{name} is in the networks {sorted(networks)}"
     for port, bound in (one["HostConfig"]["PortBindings"] or {}).items():
-        if name != "gateway" or any(where["HostIp"] != "127.0.0.1" for where in bound):
+        if name not in ("gateway", "proxy") or any(where["HostIp"] != "127.0.0.1" for where in bound):
             yield f"{name} publishes {port} at {bound}"
     secrets = {mount["Name"].rpartition("_")[2] for mount in one["Mounts"] if "secret-" in mount.get("Name", "")}
     own = {"secret-" + ("ingest" if ingest else {"redis-init": "loader"}.get(name, name))}
-    if name not in ("redis-users", "redis", "simulator") and secrets != own:
+    if name not in ("redis-users", "redis", "simulator", "proxy") and secrets != own:
         yield f"{name} has the secrets {sorted(secrets)}"
     if name != "redis-users" and any(mount["RW"] for mount in one["Mounts"] if mount.get("Name", "").endswith("acl")):
         yield f"{name} may write the ACL file"

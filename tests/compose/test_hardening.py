@@ -103,7 +103,7 @@ def test_a_release_has_digests_and_an_image_without_one_is_refused(tmp_path: Pat
     pinned = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
     plain = (ROOT / ".env").read_text()
     assert re.sub(r"@sha256:abc", "", pinned) == plain
-    assert pinned.count("@sha256:abc") == 4
+    assert pinned.count("@sha256:abc") == 5
     refused = subprocess.run(command, env=environ | {"ASKED": "no"}, capture_output=True, text=True, check=False)
     assert refused.returncode == 1
     assert "has no digest" in refused.stderr

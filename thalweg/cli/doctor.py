@@ -61,7 +61,9 @@ async def examine(environ: Mapping[str, str], *, offline: bool) -> list[Finding]
         settings = load_settings(environ)
     except SettingsError as error:
         return [Finding(FAIL, "settings", str(error), "the other checks need the settings")]
-    findings = [*look_at_variables(environ), look_at_instruments(settings), look_for_server()]
+    findings = [*look_at_variables(environ), look_at_instruments(settings)]
+    if not environ.get("REDIS_URL"):  # else `thalweg up` starts none
+        findings.append(look_for_server())
     findings += await _redis(settings, environ)
     findings += [look_at_port(settings), look_at_clock()]
     if not offline:

@@ -55,7 +55,7 @@ class Finding:
 
 def look_at_variables(environ: Mapping[str, str]) -> list[Finding]:
     """Name the settings that are not the defaults, and those that nothing reads."""
-    ours = sorted(name for name in environ if name.startswith(PREFIX))
+    ours = sorted(name for name, value in environ.items() if name.startswith(PREFIX) and value)
     known = [name for name in ours if name.removeprefix(PREFIX) in VARIABLES or name.endswith(("_WS", "_REST"))]
     named = [name for name in ("REDIS_URL", "REDIS_PASSWORD_FILE") if environ.get(name)] + known
     found = [Finding.fine("settings", f"set: {', '.join(named)}" if named else "all defaults")]

@@ -61,13 +61,34 @@ class Overseer:
         """Look again and again until cancelled, through any trouble."""
         try:
             while True:
-                try:
-                    self.servers = await self._look()
-                except RedisTrouble:
-                    self.servers = {name: replace(seen, up=False) for name, seen in self.servers.items()}
+                with suppress(RedisTrouble):
+                    await self.look()
                 await asyncio.sleep(LOOK_S)
         finally:
             await self._link.close()
+
+    async def look(self) -> None:
+        """Look once.
+
+        Raises:
+            RedisTrouble: nobody can be reached, or refuses; so much is noted.
+        """
+        try:
+            self.servers = await self._look()
+        except RedisTrouble:
+            self.servers = {name: replace(seen, up=False) for name, seen in self.servers.items()}
+            raise
+
+    def troubles(self) -> list[str]:
+        """Give why what this process is for is not so: each a sentence; none if all is well."""
+        found = []
+        for node, seen in self.servers.items():
+            whose = f"Redis {node}".rstrip()
+            if not seen.up:
+                found.append(f"{whose} did not answer at the last look")
+            elif not seen.loaded:
+                found.append(f"{whose} has not this version's functions")
+        return found
 
     async def _look(self) -> dict[str, Seen]:
         if not any(seen.up for seen in self.servers.values()):

@@ -67,7 +67,7 @@ async def _check(url: str) -> None:
 async def _keep(settings: Settings) -> None:
     """Keep the functions there, and tell of the server where THALWEG_METRICS says, until told to stop."""
     overseer = Overseer(settings)
-    async with probe(settings.metrics, overseer.measures, list):
+    async with probe(settings.metrics, overseer.measures, overseer.troubles):
         keeping = asyncio.gather(
             keep_functions(settings.redis_url, "thalweg-redis-init", click.echo), overseer.follow()
         )

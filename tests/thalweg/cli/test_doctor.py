@@ -46,6 +46,15 @@ def test_settings_are_named_and_a_variable_nothing_reads_is_a_warning() -> None:
     assert found == {"set: THALWEG_KRAKEN_WS": "OK", "nothing reads THALWEG_PROT": "WARN"}
 
 
+def test_a_setting_that_is_empty_is_not_said_to_be_set() -> None:
+    assert [one.text for one in look_at_variables({"THALWEG_ONLY": "", "THALWEG_LOG": "json"})] == ["set: THALWEG_LOG"]
+
+
+def test_a_server_to_start_is_looked_for_only_where_none_is_named() -> None:
+    assert "embedded" in examined()[1]
+    assert "embedded" not in examined(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")[1]
+
+
 def test_every_variable_of_the_settings_is_known() -> None:
     documented = set(re.findall(r"`THALWEG_([A-Z_]+)`", settings.__doc__ or ""))
     assert documented == VARIABLES

@@ -14,7 +14,9 @@ from click.testing import CliRunner
 
 from thalweg.cli import main, server
 from thalweg.cli.embedded import free_port
+from thalweg.cli.overseer import Overseer
 from thalweg.errors import SettingsError
+from thalweg.settings import load_settings
 from thalweg.transport import RedisLink
 
 
@@ -44,6 +46,20 @@ def test_kept_functions_are_loaded_again_within_a_second(redis_url: str) -> None
         assert loaded()
         keeper.terminate()
         assert keeper.wait(10) == 0
+
+
+@pytest.mark.anyio
+async def test_the_keeper_is_well_while_the_server_has_our_functions(redis_url: str) -> None:
+    keeper = Overseer(load_settings({"REDIS_URL": redis_url}))
+    link = await server.connected(redis_url, "test")
+    await link.call("FUNCTION", "FLUSH")
+    assert keeper.troubles() == ["Redis did not answer at the last look"]
+    await keeper.look()
+    assert keeper.troubles() == ["Redis has not this version's functions"]
+    await server.load_functions(link)
+    await keeper.look()
+    assert keeper.troubles() == []
+    await link.close()
 
 
 def test_a_server_that_is_away_is_one_line(redis_url: str) -> None:
