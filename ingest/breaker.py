@@ -13,11 +13,6 @@ below a bound that doubles up to a minute, but are never shorter than those at f
 from __future__ import annotations
 
 from enum import Enum, auto
-from errno import errorcode
-from os import strerror
-from socket import gaierror
-from ssl import SSLError
-from urllib.parse import urlsplit
 
 from ingest.backoff import Uniform
 
@@ -51,18 +46,6 @@ def ending_of(status: int | None, code: int | None) -> Ending:
     if code in (1012, 1013, 1014) or (status is not None and status >= 500):
         return Ending.DOWN
     return Ending.REFUSED if status in (403, 418, 429) else Ending.LOST
-
-
-def failure_of(error: Exception, url: str) -> str:
-    """Say why a connection to `url` was not made; the first 32 bytes, which publications keep, say it by themselves."""
-    host = urlsplit(url).hostname or ""
-    if isinstance(error, gaierror):
-        return f"host unknown: {host} ({error.strerror or error})"
-    if isinstance(error, TimeoutError):
-        return f"no answer in time: {host}"
-    if isinstance(error, OSError) and (name := errorcode.get(error.errno or 0)) and not isinstance(error, SSLError):
-        return f"{strerror(error.errno or 0).lower()}: {host} ({name})"
-    return f"connection failed: {str(error) or type(error).__name__}"
 
 
 class Breaker:

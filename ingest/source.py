@@ -15,10 +15,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from ingest.backoff import Backoff
-from ingest.breaker import Ending, ending_of, failure_of
+from ingest.breaker import Ending, ending_of
 from ingest.effects import Effects
 from ingest.notices import Notices
-from ingest.outside.source import Outside, retry_after
+from ingest.outside.source import Outside, failure_of, retry_after
 from ingest.session import Session
 from ingest.venue import RestSnapshot, Venue
 from thalweg import __version__

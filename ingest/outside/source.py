@@ -12,6 +12,11 @@ import random
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from errno import errorcode
+from os import strerror
+from socket import gaierror
+from ssl import SSLError
+from urllib.parse import urlsplit
 
 from ingest.breaker import Breaker, Ending
 from ingest.budget import Bucket
@@ -176,3 +181,15 @@ def http_get(url: str) -> tuple[int, bytes, float | None]:
 def retry_after(text: str | None) -> float | None:
     """Give the seconds that a Retry-After header asks for; `None` where it says none, or a date."""
     return float(text) if text and text.isascii() and text.isdigit() and len(text) < 8 else None
+
+
+def failure_of(error: Exception, url: str) -> str:
+    """Say why a connection to `url` was not made; the first 32 bytes, which publications keep, say it by themselves."""
+    host = urlsplit(url).hostname or ""
+    if isinstance(error, gaierror):
+        return f"host unknown: {host} ({error.strerror or error})"
+    if isinstance(error, TimeoutError):
+        return f"no answer in time: {host}"
+    if isinstance(error, OSError) and (name := errorcode.get(error.errno or 0)) and not isinstance(error, SSLError):
+        return f"{strerror(error.errno or 0).lower()}: {host} ({name})"
+    return f"connection failed: {str(error) or type(error).__name__}"

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import random
-from errno import ECONNREFUSED
 from itertools import pairwise
-from socket import EAI_NONAME, gaierror
 
 import pytest
 
-from ingest.breaker import FAILURES_MAX, Breaker, Ending, ending_of, failure_of
+from ingest.breaker import FAILURES_MAX, Breaker, Ending, ending_of
 
 SECOND = 1_000_000_000
 START = 1_000 * SECOND
@@ -117,17 +115,3 @@ def test_a_venue_that_fails_again_at_once_is_not_tried_as_if_it_were_new() -> No
             breaker.heard(now)
             breaker.failed(Ending.DOWN, "restart", now + SECOND // 20, heard=False)
     assert tried <= 22
-
-
-@pytest.mark.parametrize(
-    ("error", "said"),
-    [
-        (gaierror(EAI_NONAME, "Name or service not known"), "host unknown: ws.kraken.com (Name or service not known)"),
-        (ConnectionRefusedError(ECONNREFUSED, "x"), "connection refused: ws.kraken.com (ECONNREFUSED)"),
-        (TimeoutError("timed out during opening handshake"), "no answer in time: ws.kraken.com"),
-        (OSError("Multiple exceptions"), "connection failed: Multiple exceptions"),
-        (EOFError(), "connection failed: EOFError"),
-    ],
-)
-def test_why_there_is_no_connection_is_said_before_a_reason_is_cut(error: Exception, said: str) -> None:
-    assert failure_of(error, "wss://ws.kraken.com/v2") == said
