@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import signal
 from contextlib import suppress
 
@@ -13,7 +14,10 @@ from thalweg.cli.overseer import Overseer
 from thalweg.cli.server import connected, environment, functions_loaded, keep_functions, load_functions
 from thalweg.errors import FunctionsMissing
 from thalweg.probe.service import probe
+from thalweg.service import set_up_logging
 from thalweg.settings import Settings
+
+LOG = logging.getLogger("thalweg.redis_init")
 
 
 @click.command()
@@ -40,7 +44,11 @@ def command(wait_s: float, keep: bool, users: bool, check: bool, as_json: bool) 
         asyncio.run(_check(url))
         return
     server = asyncio.run(_load(url, wait_s, users=users))
-    click.echo(json.dumps({"loaded": True, "server": server}) if as_json else f"Functions loaded into {server}.")
+    if keep and settings.log == "json":  # a service, whose lines a program reads
+        set_up_logging(settings.log)
+        LOG.info("functions loaded into %s", server)
+    else:
+        click.echo(json.dumps({"loaded": True, "server": server}) if as_json else f"Functions loaded into {server}.")
     if keep:
         asyncio.run(_keep(settings))
 
@@ -67,10 +75,9 @@ async def _check(url: str) -> None:
 async def _keep(settings: Settings) -> None:
     """Keep the functions there, and tell of the server where THALWEG_METRICS says, until told to stop."""
     overseer = Overseer(settings)
+    say = LOG.warning if settings.log == "json" else click.echo
     async with probe(settings.metrics, overseer.measures, overseer.troubles):
-        keeping = asyncio.gather(
-            keep_functions(settings.redis_url, "thalweg-redis-init", click.echo), overseer.follow()
-        )
+        keeping = asyncio.gather(keep_functions(settings.redis_url, "thalweg-redis-init", say), overseer.follow())
         for one in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(one, keeping.cancel)
         with suppress(asyncio.CancelledError):

@@ -62,6 +62,18 @@ async def test_the_keeper_is_well_while_the_server_has_our_functions(redis_url: 
     await link.close()
 
 
+def test_in_a_container_the_keeper_speaks_json_as_services_do(redis_url: str) -> None:
+    command = [sys.executable, "-c", "from thalweg.cli import main; main()", "redis-init", "--keep"]
+    environ = {**os.environ, "REDIS_URL": redis_url, "THALWEG_LOG": "json"}
+    with Popen(command, env=environ, stderr=PIPE, text=True) as keeper, redis.Redis.from_url(redis_url) as client:
+        assert keeper.stderr is not None
+        assert "functions loaded" in json.loads(keeper.stderr.readline())["text"]
+        client.function_flush()
+        assert json.loads(keeper.stderr.readline())["level"] == "warning"
+        keeper.terminate()
+        assert keeper.wait(10) == 0
+
+
 def test_a_server_that_is_away_is_one_line(redis_url: str) -> None:
     port = free_port()
     url = f"redis://user:secret@127.0.0.1:{port}/0"
