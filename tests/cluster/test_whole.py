@@ -8,7 +8,7 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from time import monotonic
@@ -95,11 +95,12 @@ async def recovered(one: Demo) -> None:
     assert (await verify(one.url, one.instruments, streams)).violations == []
 
 
-def judge(summary: dict[str, Any]) -> None:
+def judge(summary: dict[str, Any], begun_anew: Sequence[Book] = ()) -> None:
     assert summary["conservation"] == {"ok": True, "violations": []}
     assert summary["oracle"]["compared"] == summary["oracle"]["equal"] > 0
     assert summary["live_wrong_events"] == 0
-    assert summary["faults"]["unexplained"] == []
+    allowed = tuple(f"{venue}:{name} became connecting" for venue, name in begun_anew)
+    assert [one for one in summary["faults"]["unexplained"] if not one.startswith(allowed)] == []
 
 
 async def test_every_master_in_turn_is_killed_and_started_again(masters: list[Master], running: Demo) -> None:
@@ -173,7 +174,7 @@ async def test_a_slot_that_moves_under_load_begins_epochs_and_loses_nothing(
     await recovered(running)
     touches(running, running.at(0), since, all_of_them=False)
     assert len(running.told.books) == len(running.books)
-    judge(await running.stop())
+    judge(await running.stop(), begun_anew=running.at(0))  # all of the shard, though one of its slots moved
 
 
 async def test_a_replica_takes_over_from_a_master_that_is_killed(
