@@ -39,7 +39,7 @@ def main() -> int:
     asked = parser.parse_args()
     commands = {language: command for language, find in COMMANDS.items() if (command := find()) is not None}
     for language in COMMANDS.keys() - commands.keys():
-        print(f"{language} is not on this machine: left out")
+        print(f"{language} can't run on this machine, or its package can't be had: left out")
     with tempfile.TemporaryDirectory() as folder:
         faults = Path(folder) / "faults.toml"
         faults.write_text(_script(asked.seconds), encoding="utf-8")

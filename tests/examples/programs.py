@@ -40,8 +40,31 @@ def _python() -> list[str]:
 
 
 def _node() -> list[str] | None:
-    node = shutil.which("node")
-    return [node, str(FOLDER / "follow.mjs")] if node else None
+    """Install its package once for each state of the sources; none without Node, npm or a registry."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        return None
+    names = ("follow.mjs", "package.json", "package-lock.json")
+    folder = BUILT / f"node-{_digest(*names)}"
+    if not folder.exists():
+        unready = folder.with_suffix(f".{os.getpid()}")
+        unready.mkdir(parents=True)
+        for name in names:
+            shutil.copy(FOLDER / name, unready)
+        command = [
+            npm,
+            "ci",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--fetch-retries=0",
+            "--fetch-timeout=5000",
+        ]
+        if subprocess.run(command, cwd=unready, capture_output=True, timeout=120, check=False).returncode:
+            shutil.rmtree(unready)
+            return None
+        unready.replace(folder)
+    return [node, str(folder / "follow.mjs")]
 
 
 def _rust() -> list[str] | None:
@@ -49,8 +72,7 @@ def _rust() -> list[str] | None:
     rustc = shutil.which("rustc") or shutil.which("rustc", path=str(Path.home() / ".cargo" / "bin"))
     if rustc is None:
         return None
-    sources = b"".join((FOLDER / name).read_bytes() for name in ("follow.rs", "wire.rs"))
-    program = BUILT / f"follow-{hashlib.sha256(sources).hexdigest()[:12]}"
+    program = BUILT / f"follow-{_digest('follow.rs', 'wire.rs')}"
     if not program.exists():
         BUILT.mkdir(parents=True, exist_ok=True)
         unready = program.with_suffix(f".{os.getpid()}")
@@ -58,6 +80,11 @@ def _rust() -> list[str] | None:
         subprocess.run(command, check=True, timeout=120)
         unready.replace(program)
     return [str(program)]
+
+
+def _digest(*names: str) -> str:
+    """Give what tells this state of some sources from others."""
+    return hashlib.sha256(b"".join((FOLDER / name).read_bytes() for name in names)).hexdigest()[:12]
 
 
 COMMANDS: dict[str, Callable[[], list[str] | None]] = {"python": _python, "node": _node, "rust": _rust}

@@ -144,7 +144,7 @@ async def happen(feed: Feed, programs: list[Process], clients: int) -> None:
 
 def of(results: Results, language: str, what: str) -> Ended:
     if (language, what) not in results:
-        pytest.skip(f"{language} is not on this machine")
+        pytest.skip(f"{language} can't run on this machine, or its package can't be had")
     return results[language, what]
 
 
