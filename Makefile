@@ -52,8 +52,16 @@ chaos: install  ## faults of every kind against real processes (SEED=1 MINUTES=1
 compose-test: install  ## the containers on a real engine: build, start, scale, kill, stop (needs Docker, as root)
 	@$(BIN)/python -m tests.compose $(ARGS)
 
-consumers: install  ## the programs of examples/ follow the demo through a minute of trouble (SECONDS=60)
+FRAMES = build/frames
+consumers: install $(FRAMES)/.installed  ## the programs of examples/ follow the demo through a minute of trouble (SECONDS=60)
+	@PYTHONPATH=$$(echo "$$PWD"/$(FRAMES)/lib/python3*/site-packages) $(BIN)/python -m pytest -q tests/examples
 	@$(BIN)/python -m tests.examples --seconds $(or $(SECONDS),60)
+
+# pandas, polars and pyarrow, on the numpy of .venv.
+$(FRAMES)/.installed: examples/requirements.txt
+	@$(BIN)/python -m venv $(FRAMES)
+	@$(FRAMES)/bin/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: --requirement $<
+	@touch $@
 
 soak: install  ## 54 books at 1,000 frames/s: memory and file descriptors must stay level (MINUTES=10)
 	@$(BIN)/python -m tests.chaos.soak --minutes $(or $(MINUTES),10)
@@ -94,6 +102,8 @@ build/uv/bin/uv:
 lock: $(filter build/%,$(UV))  ## pin all dependencies with hashes, from pyproject.toml (UPGRADE=1: to the newest)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra embedded --group build --group test --output-file requirements.lock
 	$(COMPILE) --group build --constraint requirements.lock --output-file deploy/runtime.lock
+	$(filter-out pyproject.toml,$(COMPILE)) --group pyproject.toml:examples --constraint requirements.lock \
+		--no-emit-package numpy --output-file examples/requirements.txt
 
 sbom: install  ## what the image is made of: build/sbom.json (CycloneDX) and docs/licences.md
 	@deploy/sbom
