@@ -29,6 +29,7 @@ check: install  ## the static gate: format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy examples/*.py
 
 test: check  ## the whole gate: static, unit, property, integration and browser tests
 ifneq ($(call ON,$(SKIP_BROWSER)),)
