@@ -139,7 +139,7 @@ async def _readiness(request: Request) -> Response:
 
 
 async def _version(request: Request) -> Response:
-    return json_response(system.version())
+    return json_response(system.version(_gateway(request).settings.replay))
 
 
 async def _instruments(request: Request) -> Response:

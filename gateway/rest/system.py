@@ -29,9 +29,12 @@ TICK_LATE_NS = 2_000_000_000  # a tick comes every 100 ms
 RECORDS_LATE_NS = 10_000_000_000  # an instrument is published at least each second
 
 
-def version() -> Version:
-    """Give what runs here."""
-    return {"name": "thalweg", "version": thalweg.__version__, "protocol": SUBPROTOCOL}
+def version(replay: str | None) -> Version:
+    """Give what runs here; `replay` tells what is replayed, and is left out when all is live."""
+    found: Version = {"name": "thalweg", "version": thalweg.__version__, "protocol": SUBPROTOCOL}
+    if replay is not None:
+        found["replay"] = replay
+    return found
 
 
 def instruments(known: Instruments) -> InstrumentList:

@@ -25,6 +25,7 @@ class Version(TypedDict):
     name: str
     version: str
     protocol: str
+    replay: NotRequired[Annotated[str, "what is replayed: nothing here is live; absent when all is"]]
 
 
 class InstrumentText(TypedDict):

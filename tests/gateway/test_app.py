@@ -49,6 +49,14 @@ def test_a_replay_is_said_above_all_else(site: Site) -> None:
     assert "REPLAY" not in site.get("/").text
 
 
+def test_a_replay_is_told_to_programs(site: Site) -> None:
+    replayed = Site(replace(SETTINGS, replay="kraken, flat out"))
+    assert replayed.get("/api/v1/version").json()["replay"] == "kraken, flat out"
+    assert "replay" not in site.get("/api/v1/version").json()
+    with replayed.client, replayed.client.websocket_connect(STREAM) as socket:
+        assert socket.receive_json()["replay"] == "kraken, flat out"
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
