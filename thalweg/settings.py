@@ -140,7 +140,10 @@ def _redis_url(url: str, path: str | None) -> str:
     """Put the password in a file into the URL; what an error says never repeats it."""
     if not path:
         return url
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise SettingsError(f"REDIS_URL: {error}") from error
     if parts.password or not parts.username:
         raise SettingsError(
             "REDIS_PASSWORD_FILE needs a user and no password in REDIS_URL, as in redis://reader@host:6379/0"

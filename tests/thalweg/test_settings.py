@@ -232,6 +232,13 @@ def test_a_password_in_a_file_needs_a_user_without_one(url: str, tmp_path: Path)
     assert "a-secret" not in str(refused.value)
 
 
+def test_a_password_in_a_file_for_no_url_is_refused_without_a_trace(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("a-secret", encoding="ascii")
+    with pytest.raises(SettingsError, match="REDIS_URL: Invalid IPv6 URL"):
+        load_settings({"REDIS_URL": "redis://reader@[cache:6379/0", "REDIS_PASSWORD_FILE": str(file)})
+
+
 def test_an_empty_or_missing_password_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     for name in ("empty", "none"):
