@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
+
+from thalweg.settings import load_settings
 
 
 @click.command()
@@ -18,7 +21,8 @@ def command(venue: str) -> None:
     \b
     Example: THALWEG_ONLY=BTC-USDT thalweg ingest binance
     """
+    settings = load_settings(os.environ, [venue])  # first: on a new machine the import compiles for many seconds
     from ingest.service import serve
     from thalweg.service import run_service
 
-    sys.exit(run_service(f"ingest {venue}", lambda settings: serve(settings, venue), venues=[venue]))
+    sys.exit(run_service(f"ingest {venue}", lambda settings: serve(settings, venue), settings))

@@ -58,6 +58,13 @@ def test_a_wrong_variable_is_one_line_and_code_2() -> None:
     assert (shown.exit_code, shown.output) == (2, "thalweg: THALWEG_PORT must be 0 to 65535, not 'many'\n")
 
 
+def test_ingest_refuses_an_unknown_venue_before_it_compiles_anything() -> None:
+    program = "import sys; sys.modules['ingest.service'] = None; from thalweg.cli import main; main(['ingest', 'fly'])"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("thalweg: unknown venue fly; known: binance")
+
+
 def test_examples_keep_their_lines() -> None:
     text = "Does it.\n\n    Examples:\n      one\n      two"
     assert keep_examples(text) == "Does it.\n\n\b\nExamples:\n  one\n  two"
