@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from errno import errorcode
+from http.client import HTTPException
 from os import strerror
 from socket import gaierror
 from ssl import SSLError
@@ -171,10 +172,11 @@ def http_get(url: str) -> tuple[int, bytes, float | None]:
     try:
         with urllib.request.urlopen(request, timeout=FETCH_TIMEOUT_S) as answer:  # noqa: S310 - the request above, to http or https
             body: bytes = answer.read(BODY_MAX + 1)
-            return (answer.status, body, None) if len(body) <= BODY_MAX else (0, b"answer too long", None)
+            wrong = b"answer too long" if len(body) > BODY_MAX else b"answer cut off" if answer.length else b""
+            return (0, wrong, None) if wrong else (answer.status, body, None)
     except urllib.error.HTTPError as error:
         return error.code, error.read(REFUSAL_MAX), retry_after(error.headers.get("Retry-After"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:  # the last: an answer that is cut off, or is not HTTP
         return 0, str(error).encode(), None
 
 
