@@ -41,6 +41,7 @@ RING_S = 0.5  # a bell rings at least this often, as a sign of life
 SLOW_NS, MANY = 1_000_000_000, 256  # a batch that took longer, and as many events waiting behind it: conflate
 TRIM_NS = 1_000_000_000
 CATCH_UP_S = 0.5  # connections of one venue are rarely further apart
+LOOK_S = 0.01
 SETTLE_TRIES, SETTLE_S = 20, 0.1  # to find out what landed before the fence: as long as a takeover may take
 FLOORS = 3  # tries to get above a stream whose epochs are ahead of the counter
 LOG = logging.getLogger("thalweg.ingest")
@@ -195,10 +196,10 @@ class Sink:
     async def _catch_up(self, tails: dict[str, Tail]) -> None:
         """Wait a moment for books that are about to reach what their streams have."""
         if self._venue.capability.detector == "sequence":
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CATCH_UP_S):
-                    while behind(self.tracks, tails):  # noqa: ASYNC110 - books have no event; looked at in a takeover alone, for `CATCH_UP_S`
-                        await asyncio.sleep(0.01)
+            for _ in range(round(CATCH_UP_S / LOOK_S)):  # books have no event
+                if not behind(self.tracks, tails):
+                    return
+                await asyncio.sleep(LOOK_S)
 
     async def _open_above(self) -> Numbering:
         """Acquire and open; streams that are ahead of a lost counter are passed in a second try."""

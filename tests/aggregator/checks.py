@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import redis
 
-from tests.aggregator.feed import NAME, PATIENCE_S, VENUES, Feed, Watcher, covers
+from tests.aggregator.feed import NAME, VENUES, Feed, Watcher, covers
 from thalweg import keys
 from thalweg.events import State
 from thalweg.publication import Publication, decode_publication
@@ -61,8 +59,8 @@ async def settled(watcher: Watcher, feeds: list[Feed]) -> None:
     await watcher.until(all_there)
 
 
-async def eventually(true: Callable[[], bool]) -> None:
-    """Look again and again at what can't be awaited."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not true():  # noqa: ASYNC110 - what is looked at is in Redis, which sets no event of ours; ends by the timeout
-            await asyncio.sleep(0.02)
+async def opened(watcher: Watcher, feeds: list[Feed]) -> None:
+    """Open every feed and wait until all is published."""
+    for feed in feeds:
+        feed.open()
+    await settled(watcher, feeds)

@@ -13,8 +13,9 @@ from subprocess import Popen
 import pytest
 import redis
 
-from tests.aggregator.checks import assert_nothing_lost_or_twice, eventually, settled
+from tests.aggregator.checks import assert_nothing_lost_or_twice, settled
 from tests.aggregator.feed import NAME, VENUES, Feed, Watcher
+from tests.looking import eventually
 from thalweg import keys
 from thalweg.instruments import shard_of
 

@@ -12,9 +12,10 @@ import redis
 
 from aggregator import source
 from aggregator.shard import service as shard
-from tests.aggregator.checks import assert_nothing_lost_or_twice, eventually, published, read_report, settled
+from tests.aggregator.checks import assert_nothing_lost_or_twice, opened, published, read_report, settled
 from tests.aggregator.conftest import FUNCTIONS, Start, stop
 from tests.aggregator.feed import Feed, Watcher, covers, line_of
+from tests.looking import eventually
 from thalweg.errors import RedisTrouble
 from thalweg.events import State
 from thalweg.publication import Kind
@@ -45,9 +46,7 @@ async def test_a_restart_goes_on_where_the_last_one_stopped(
     client: redis.Redis, feeds: list[Feed], watcher: Watcher, settings: Settings, start: Start
 ) -> None:
     first = start()
-    for feed in feeds:
-        feed.open()
-    await settled(watcher, feeds)
+    await opened(watcher, feeds)
     await stop(first)
     for feed in feeds:
         feed.walk(random.Random(2), 30)
@@ -76,9 +75,7 @@ async def test_connections_cut_at_any_moment_lose_and_repeat_nothing(
     monkeypatch.setattr(shard, "BACKOFF_S", (0.001, 0.002))
     rng = random.Random(seed)
     task = start()
-    for feed in feeds:
-        feed.open()
-    await settled(watcher, feeds)
+    await opened(watcher, feeds)
     for _ in range(6):
         for feed in feeds:
             feed.walk(rng, rng.randrange(1, 40))
@@ -156,15 +153,11 @@ async def test_a_server_that_lost_everything_does_not_start_the_sequence_over(
     client: redis.Redis, feeds: list[Feed], watcher: Watcher, start: Start
 ) -> None:
     start()
-    for feed in feeds:
-        feed.open()
-    await settled(watcher, feeds)
+    await opened(watcher, feeds)
     before = len(published(client))
     cut(client)
     client.flushall()
-    for feed in feeds:
-        feed.open()
-    await settled(watcher, feeds)
+    await opened(watcher, feeds)
 
     first = published(client)[0]
     assert (first.kind, first.seq > before) == (Kind.OPEN, True)
@@ -219,8 +212,6 @@ async def test_a_bell_connection_that_hears_nothing_is_made_anew(
     await watcher.until(lambda one: one.kind is Kind.KEY)
     first = bell_connections()
     await eventually(lambda: bool(bell_connections()) and first.isdisjoint(bell_connections()))
-    for feed in feeds:
-        feed.open()
-    await settled(watcher, feeds)
+    await opened(watcher, feeds)
 
     assert [one.kind for one in published(client)].count(Kind.OPEN) == 1

@@ -12,10 +12,11 @@ import redis
 
 from aggregator import bells
 from aggregator.shard import service as shard
-from tests.aggregator.checks import assert_nothing_lost_or_twice, eventually, published, read_report, settled
+from tests.aggregator.checks import assert_nothing_lost_or_twice, opened, published, read_report, settled
 from tests.aggregator.conftest import Start, stop
 from tests.aggregator.entries import a_status
 from tests.aggregator.feed import NAME, PATIENCE_S, Feed, Watcher, covers, line_of
+from tests.looking import eventually
 from thalweg import keys
 from thalweg.events import State
 from thalweg.ladder import Quote
@@ -70,9 +71,7 @@ async def test_a_stop_drains_what_no_bell_told_of(
     client: redis.Redis, feeds: list[Feed], watcher: Watcher, settings: Settings, start: Start
 ) -> None:
     task = start()
-    for feed in feeds:
-        feed.open()
-    await settled(watcher, feeds)
+    await opened(watcher, feeds)
     for feed in feeds:
         feed.trade(ring=False)
     await stop(task)
@@ -93,9 +92,7 @@ async def test_a_writer_that_goes_on_does_not_keep_a_stop(
 ) -> None:
     monkeypatch.setattr(shard, "DRAIN_NS", 0)
     task = start()
-    for feed in feeds:
-        feed.open()
-    await settled(watcher, feeds)
+    await opened(watcher, feeds)
     for _ in range(7):
         feeds[0].trade(ring=False)
     await stop(task)
@@ -109,9 +106,7 @@ async def test_a_silent_ingest_leaves_the_ladder_and_comes_back_by_ringing(
 ) -> None:
     monkeypatch.setattr(bells, "SILENT_NS", 300_000_000)
     start()
-    for feed in feeds:
-        feed.open()
-    await settled(watcher, feeds)
+    await opened(watcher, feeds)
     for feed in feeds:
         feed.alive = False
     silent = await watcher.until(lambda one: all(line.state is State.STALE for line in one.venues))
@@ -124,9 +119,7 @@ async def test_a_silent_ingest_leaves_the_ladder_and_comes_back_by_ringing(
 
 async def test_a_state_is_published_when_it_changes(feeds: list[Feed], watcher: Watcher, start: Start) -> None:
     start()
-    for feed in feeds:
-        feed.open()
-    await settled(watcher, feeds)
+    await opened(watcher, feeds)
     feeds[1].append(a_status(State.STALE, "gap"))
 
     one = await watcher.until(covers(feeds[1]))

@@ -16,9 +16,10 @@ import redis
 
 from aggregator import service, sink
 from aggregator.service import Aggregator
-from tests.aggregator.checks import assert_nothing_lost_or_twice, eventually, published, settled
+from tests.aggregator.checks import assert_nothing_lost_or_twice, published, settled
 from tests.aggregator.conftest import Start, stop
 from tests.aggregator.feed import NAME, Feed, Watcher
+from tests.looking import eventually
 from thalweg import keys, lease
 from thalweg.clock import SystemClock
 from thalweg.instruments import shard_of

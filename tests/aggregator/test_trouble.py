@@ -16,9 +16,10 @@ import redis
 import redis.asyncio
 
 from aggregator import relief
-from tests.aggregator.checks import assert_nothing_lost_or_twice, eventually, published, settled
+from tests.aggregator.checks import assert_nothing_lost_or_twice, opened, published, settled
 from tests.aggregator.conftest import FUNCTIONS, Start
 from tests.aggregator.feed import NAME, PATIENCE_S, Feed, Watcher
+from tests.looking import eventually
 from thalweg import keys
 from thalweg.events import State
 from thalweg.instruments import shard_of
@@ -87,9 +88,7 @@ async def test_a_server_made_a_replica_is_told_and_survived(
     redis_url: str, client: redis.Redis, feeds: list[Feed], watcher: Watcher, start: Start
 ) -> None:
     task = start()
-    for feed in feeds:
-        feed.open()
-    await settled(watcher, feeds)
+    await opened(watcher, feeds)
     async with beats(redis_url) as told:
         client.replicaof("127.0.0.1", 1)
         try:
@@ -107,9 +106,7 @@ async def test_functions_lost_in_the_middle_are_told_and_waited_for(
     redis_url: str, client: redis.Redis, feeds: list[Feed], watcher: Watcher, start: Start
 ) -> None:
     task = start()
-    for feed in feeds:
-        feed.open()
-    await settled(watcher, feeds)
+    await opened(watcher, feeds)
     async with beats(redis_url) as told:
         client.function_flush()
         heads = await told.until("redis has no server functions")
@@ -125,9 +122,7 @@ async def test_after_trouble_no_book_is_live_before_its_ingest_has_rung(
     client: redis.Redis, feeds: list[Feed], watcher: Watcher, start: Start
 ) -> None:
     start()
-    for feed in feeds:
-        feed.open()
-    await settled(watcher, feeds)
+    await opened(watcher, feeds)
     for feed in feeds:
         feed.alive = False
         client.set(keys.lease(feed.venue, shard_of(NAME)), "feed", px=3000)  # as if renewed just before the trouble
@@ -144,9 +139,7 @@ async def test_a_server_that_hung_is_gone_on_with(
     client: redis.Redis, feeds: list[Feed], watcher: Watcher, start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     task = start()
-    for feed in feeds:
-        feed.open()
-    await settled(watcher, feeds)
+    await opened(watcher, feeds)
     pid = int(client.info("server")["process_id"])
     for feed in feeds:
         feed.alive = False  # their client would block the event loop
@@ -167,14 +160,10 @@ async def test_an_emptied_server_is_gone_on_with_above_every_sequence(
     client: redis.Redis, feeds: list[Feed], watcher: Watcher, start: Start
 ) -> None:
     task = start()
-    for feed in feeds:
-        feed.open()
-    await settled(watcher, feeds)
+    await opened(watcher, feeds)
     before = watcher.last
     client.flushall()
-    for feed in feeds:
-        feed.open()
-    await settled(watcher, feeds)
+    await opened(watcher, feeds)
     await watcher.drain()
 
     records = [decode_publication(record) for record in watcher.records]

@@ -18,6 +18,7 @@ import pytest
 
 from tests.cluster.living import Book, Demo, demo
 from tests.cluster.sentinels import watched
+from tests.looking import eventually
 from thalweg import keys
 from thalweg.cli.embedded import free_port
 from thalweg.cli.masters import Master, agrees, join, make_masters, url_of
@@ -35,6 +36,7 @@ NAMES = "BTC-USDT,ETH-USDT,XRP-USDT,AVAX-USDT,DOT-USDT,ADA-USDT,BTC-USD,XRP-USD"
 WORKERS = 2
 TOLD_S = 1.5  # a second, and what the gateway's tick and a busy machine add
 HUNG_S = 5.0
+LOOK_S = 20.0  # for what servers agree on
 LOST_BYTES = 40_000  # of a log: some dozens of entries and publications
 AWAY_S = 4.0  # long enough for the other masters to call it failed
 
@@ -63,13 +65,6 @@ async def running(masters: list[Master], tmp_path: Path) -> AsyncIterator[Demo]:
 def ask(master: Master, *words: str | int) -> Any:
     with master.client() as client:
         return client.execute_command(*words)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Ask servers until something holds."""
-    async with asyncio.timeout(20):
-        while not holds():  # noqa: ASYNC110 - servers tell nobody
-            await asyncio.sleep(0.1)
 
 
 async def struck(one: Demo, number: int, since: float) -> None:
@@ -111,7 +106,7 @@ async def test_every_master_in_turn_is_killed_and_started_again(masters: list[Ma
         master.start()
         await recovered(running)
         touches(running, running.at(number), since)
-        await until(lambda: all(agrees(master, len(masters)) for master in masters))
+        await eventually(lambda: all(agrees(master, len(masters)) for master in masters), LOOK_S)
     judge(await running.stop())
 
 
@@ -127,7 +122,7 @@ async def test_every_master_in_turn_hangs(masters: list[Master], running: Demo) 
             os.kill(master.process.pid, signal.SIGCONT)
         await recovered(running)
         touches(running, running.at(number), since)
-        await until(lambda: all(agrees(master, len(masters)) for master in masters))
+        await eventually(lambda: all(agrees(master, len(masters)) for master in masters), LOOK_S)
     judge(await running.stop())
 
 
@@ -186,7 +181,7 @@ async def test_a_replica_takes_over_from_a_master_that_is_killed(
     try:
         ask(replica, "CLUSTER MEET", "127.0.0.1", masters[0].port, masters[0].bus)
         node = ask(masters[1], "CLUSTER MYID")
-        await until(lambda: _follows(replica, node))
+        await eventually(lambda: _follows(replica, node), LOOK_S)
         since = monotonic()
         masters[1].kill()
         await struck(running, 1, since)
